@@ -1,0 +1,73 @@
+# What integration tests with real daemons share; sourced by bash. Needs $build. Every process and
+# file is gone when the script ends.
+folder=$(mktemp -d) || exit 99
+ctl=$build/p2c2rctl
+passed=0
+failed=0
+pids=()
+address=
+expect() { # expect WHAT CONDITION...
+    local what=$1
+    shift
+    if "$@"; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        echo "FAILED: $what"
+    fi
+}
+cleanup() {
+    local pid
+    for pid in "${pids[@]}"; do
+        kill -CONT "$pid" 2>/dev/null
+        kill -KILL "$pid" 2>/dev/null
+    done
+    wait 2>/dev/null
+    rm -rf "$folder"
+}
+trap cleanup EXIT
+has() { [[ $1 == *"$2"* ]]; }
+lacks() { [[ $1 != *"$2"* ]]; }
+ended() { ! kill -0 "$1" 2>/dev/null; }
+# number NAME: a number of the summary
+number() { sed -n "s/.*\"$1\":\([0-9]*\)[,.}].*/\1/p" "$folder/summary"; }
+wait_for() { # wait_for FILE PATTERN: up to ten seconds
+    local i
+    for ((i = 0; i < 200; i++)); do
+        grep -q -- "$2" "$1" 2>/dev/null && return 0
+        read -rt 0.05 <> <(:) || :
+    done
+    return 1
+}
+# start_authority ARGUMENT...: sets $authority and $address; the summary goes to $folder/summary
+start_authority() {
+    install -m 600 /dev/null "$folder/empty.conf"
+    "$build/p2c2r-authority" -c "$folder/empty.conf" --state-dir "$folder/authority" \
+        --control-socket "$folder/authority.socket" --listen 127.0.0.1 --port 0 \
+        --local-peers allow "$@" >"$folder/summary" 2>"$folder/authority.log" &
+    authority=$!
+    pids+=($authority)
+    wait_for "$folder/authority.log" '^listening on ' || {
+        cat "$folder/authority.log"
+        echo "FAILED: the authority does not listen"
+        echo "0 passed, 1 failed"
+        exit 1
+    }
+    address=$(sed -n 's/^listening on //p' "$folder/authority.log")
+}
+start_helper() { # start_helper NAME PROGRAM ARGUMENT...
+    local name=$1 program=$2
+    shift 2
+    "$build/$program" -c "${config:-$folder/empty.conf}" --state-dir "$folder/$name" \
+        --control-socket "$folder/$name.socket" "$@" 2>"$folder/$name.log" &
+    pids+=($!)
+}
+key_of() { "$ctl" -s "$folder/$1.socket" key; }
+# finish: the verdict, with logs when something failed
+finish() {
+    [ $failed -eq 0 ] || {
+        cat "$folder/summary"
+        tail -n 20 "$folder"/*.log
+    }
+    echo "$passed passed, $failed failed"
+    [ $failed -eq 0 ]
+    exit
+}
