@@ -1,0 +1,22 @@
+/* p2c2r-bench: measurements against floors of the same run. Built, not installed. */
+#include "tests/bench/bench_frame.h"
+#include "tests/bench/bench_link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    if (p2_crypto_init() != P2_OK) {
+        (void)fputs("p2c2r-bench: libsodium does not start\n", stderr);
+        return 99;
+    }
+    if (argc >= 2 && strcmp(argv[1], "link") == 0) {
+        return bench_link_main(argc - 1, argv + 1);
+    }
+    if (argc >= 2 && strcmp(argv[1], "frame") == 0) {
+        return bench_frame_main(argc - 1, argv + 1);
+    }
+    (void)fputs("Usage: p2c2r-bench link|frame [options]; see p2c2r-bench link --help\n", stderr);
+    return 2;
+}
