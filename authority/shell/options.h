@@ -1,0 +1,36 @@
+/* The options of p2c2r-authority: one table for files, command line, --help, sample and manual. */
+#ifndef P2_AUTHORITY_SHELL_OPTIONS_H
+#define P2_AUTHORITY_SHELL_OPTIONS_H
+
+#include "base/options.h"
+
+enum p2_authority_option {
+    P2_AUTHORITY_OPTION_STATE_DIR,
+    P2_AUTHORITY_OPTION_LOG_LEVEL,
+    P2_AUTHORITY_OPTION_LISTEN,
+    P2_AUTHORITY_OPTION_PORT,
+    P2_AUTHORITY_OPTION_CORES,
+    P2_AUTHORITY_OPTION_HELPER,
+    P2_AUTHORITY_OPTION_ALLOW_ANY_HELPER,
+    P2_AUTHORITY_OPTION_LOCAL_PEERS,
+    P2_AUTHORITY_OPTION_NETWORK,
+    P2_AUTHORITY_OPTION_CONTROL_SOCKET,
+    P2_AUTHORITY_OPTION_CONTROL_GROUP,
+    P2_AUTHORITY_OPTION_SESSION,
+    P2_AUTHORITY_OPTION_FRAMES,
+    P2_AUTHORITY_OPTION_SECONDS,
+    P2_AUTHORITY_OPTION_WAIT_HELPERS,
+    P2_AUTHORITY_OPTION_TASKS_PER_FRAME,
+    P2_AUTHORITY_OPTION_VIEW_DEPTH,
+    P2_AUTHORITY_OPTION_STATE_SLACK,
+    P2_AUTHORITY_OPTION_AUDIT_SHARE,
+    P2_AUTHORITY_OPTIONS
+};
+
+/* Values of the option session. */
+enum p2_authority_session { P2_AUTHORITY_SESSION_NONE, P2_AUTHORITY_SESSION_TEST };
+
+extern const struct p2_option_table p2_authority_option_table;
+extern const struct p2_program p2_authority_program;
+
+#endif
