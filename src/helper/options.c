@@ -1,0 +1,109 @@
+/* What an owner can set. */
+#include "helper/options.h"
+
+#include "base/id.h"
+#include "exec/limits.h"
+#include "link/address.h"
+#include "link/network.h"
+#include "wire/limits.h"
+
+#include <string.h>
+
+static bool is_address(const char *value)
+{
+    struct p2_address address;
+    return p2_address_parse(&address, value, strlen(value), NULL) == P2_OK;
+}
+
+static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
+
+static const struct p2_option options[P2_HELPER_OPTIONS] = {
+    [P2_HELPER_OPTION_STATE_DIR] =
+        {.name = "state-dir",
+         .type = P2_OPTION_PATH,
+         .min = 1,
+         .max = P2_CONFIG_VALUE_MAX - 64,
+         .default_text = "/var/lib/p2c2rd",
+         .doc = "Folder of this helper's key and settings. It is made when it is missing."},
+    [P2_HELPER_OPTION_LOG_LEVEL] = {.name = "log-level",
+                                    .type = P2_OPTION_CHOICE,
+                                    .flags = P2_OPTION_RELOADABLE,
+                                    .default_text = "notice",
+                                    .choices = log_levels,
+                                    .doc = "The least important messages that are logged."},
+    [P2_HELPER_OPTION_ENABLED] =
+        {.name = "enabled",
+         .type = P2_OPTION_BOOL,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "no",
+         .doc = "Lend this machine's cores. Without it the daemon runs but contacts nobody and "
+                "computes nothing. Whoever this helper works for sees its network address."},
+    [P2_HELPER_OPTION_CORES] =
+        {.name = "cores",
+         .type = P2_OPTION_INTEGER,
+         .flags = P2_OPTION_RELOADABLE,
+         .min = 1,
+         .max = P2_POOL_WORKERS_MAX,
+         .default_text = "1",
+         .doc = "How many processor cores are lent at most. They work at the lowest priority."},
+    [P2_HELPER_OPTION_CACHE_SIZE] =
+        {.name = "cache-size",
+         .type = P2_OPTION_SIZE,
+         .min = 1 << 20,
+         .max = (int64_t)P2_BLOBS_BYTES_MAX,
+         .default_text = "128MiB",
+         .doc = "Memory each authority may fill with parts of a scene that its tasks read."},
+    [P2_HELPER_OPTION_OWNER] =
+        {.name = "owner",
+         .type = P2_OPTION_STRING,
+         .min = 1,
+         .max = P2_WIRE_STRING_MAX,
+         .argument = "TAG",
+         .doc = "A name that all machines of one owner share, told to authorities so that two "
+                "copies of a task do not go to the same owner. Nobody verifies it."},
+    [P2_HELPER_OPTION_AUTHORITY] =
+        {.name = "authority",
+         .type = P2_OPTION_STRING,
+         .flags = P2_OPTION_RELOADABLE | P2_OPTION_LIST,
+         .letter = 'a',
+         .min = 1,
+         .max = P2_ADDRESS_TEXT_MAX - 1,
+         .argument = "HOST:PORT#KEY",
+         .is_valid = is_address,
+         .doc = "An authority to work for. The key is what its log and its status show; without "
+                "it nobody could tell the authority from whoever answers there."},
+    [P2_HELPER_OPTION_NETWORK] =
+        {.name = "network",
+         .type = P2_OPTION_STRING,
+         .min = 1,
+         .max = P2_NETWORK_NAME_MAX,
+         .default_text = P2_NETWORK_PUBLIC,
+         .argument = "NAME",
+         .doc = "The network to belong to. Nodes of different networks do not understand each "
+                "other."},
+    [P2_HELPER_OPTION_CONTROL_SOCKET] =
+        {.name = "control-socket",
+         .type = P2_OPTION_PATH,
+         .min = 1,
+         .max = 107,
+         .default_text = "/run/p2c2rd/control",
+         .doc = "The socket p2c2rctl talks to. Its folder must exist."},
+    [P2_HELPER_OPTION_CONTROL_GROUP] =
+        {.name = "control-group",
+         .type = P2_OPTION_STRING,
+         .min = 1,
+         .max = 64,
+         .argument = "GROUP",
+         .doc = "The group whose members may use the control socket besides root and the "
+                "daemon's own user. Without it nobody else may."},
+};
+
+const struct p2_option_table p2_helper_option_table = {options, P2_HELPER_OPTIONS};
+
+const struct p2_program p2_helper_program = {
+    .name = "p2c2rd",
+    .version = PACKAGE_VERSION,
+    .summary = "Lends spare processor cores to game sessions of people nearby.",
+    .table = &p2_helper_option_table,
+    .state_option = P2_HELPER_OPTION_STATE_DIR,
+};
