@@ -26,8 +26,9 @@
 /* Descriptors of one message: slot, wake, done, blobs. */
 #define MESSAGE_FDS_MAX 4u
 
-/* Patience with a launcher that does not report. Chosen: a machine that needs longer is unusable. */
-#define HELLO_TIMEOUT_MS 10000
+/* Patience with a launcher that does not report. Chosen: milliseconds on a quiet machine; making a
+ * network namespace waits for the clean-up of others', which takes seconds on a busy one. */
+#define HELLO_TIMEOUT_MS 60000
 
 /* Bytes of every guard around the arena; see P2_SLOT_AREA_BYTES. */
 #define ARENA_GUARD P2_SLOT_AREA_BYTES

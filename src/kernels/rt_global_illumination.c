@@ -220,6 +220,10 @@ static void generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_case *te
     unsigned mode = p2_kernel_random_below(&random, 2);
     unsigned directions = 4 + p2_kernel_random_below(&random, 21);
     unsigned count = 64 + p2_kernel_random_below(&random, 700);
+    if (test_case->is_small != 0) {
+        directions = 1 + directions % 8;
+        count = 1 + count % 16;
+    }
     struct p2_pack list =
         p2_pack_start(test_case->input + P2C2R_INPUT_MAX / 2, P2C2R_INPUT_MAX / 2);
     p2_ray_shot_faces(&shot, &random, count, test_case, &list);

@@ -197,8 +197,9 @@ static void generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_case *te
     if (mode == MODE_TILE) {
         p2_pack_u16(&out, 0);
     } else {
-        p2_ray_shot_faces(&shot, &random, 64 + p2_kernel_random_below(&random, 1500), test_case,
-                          &out);
+        unsigned count = test_case->is_small != 0 ? 1 + p2_kernel_random_below(&random, 40)
+                                                  : 64 + p2_kernel_random_below(&random, 1500);
+        p2_ray_shot_faces(&shot, &random, count, test_case, &out);
     }
     test_case->input_size = out.size;
 }

@@ -100,6 +100,7 @@ static int bench_one(const struct p2c2r_kernel *kernel, const struct p2_tool_opt
         (void)fprintf(stderr, "p2c2r-kernel: no memory for %s\n", kernel->name);
         goto out;
     }
+    harness->test_case.is_small = options->is_small ? 1 : 0;
     for (uint32_t i = 0; i < count; i++) {
         size_t size = 0;
         p2_harness_generate(harness, options->seed, i);
