@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#define P2_RAY_SPOTS     32u
+#define P2_RAY_SPOTS     32u /* of a tile and of a list that neighbours tell something about */
 #define P2_RAY_SPOTS_MIN 8u
 #define P2_RAY_SUSPECTS  32u
 
@@ -24,7 +24,7 @@ struct p2_ray_looks {
     struct p2_kernel_random *random;
     unsigned width, height;           /* of the result; height 0: a list of `width` places */
     unsigned start;                   /* of the order of spots */
-    unsigned spots;                   /* looked at */
+    unsigned spots_max, spots;        /* to be looked at, looked at */
     unsigned suspect_count, suspects; /* found, looked at */
     uint16_t suspect[P2_RAY_SUSPECTS];
     uint32_t budget; /* nanoseconds, as the cost model prices the work */
@@ -34,8 +34,9 @@ struct p2_ray_looks {
 void p2_ray_looks_tile(struct p2_ray_looks *looks, const struct p2_ray_view *view,
                        const uint8_t *bytes, uint32_t budget, struct p2_kernel_random *random);
 
-/* Starts to look at a list of `count` (1..4096) places, whose neighbours tell nothing: no suspects. */
-void p2_ray_looks_list(struct p2_ray_looks *looks, unsigned count, uint32_t budget,
+/* Starts to look at a list of `count` (1..4096) places, whose neighbours tell nothing: no suspects,
+ * and `spots` (a power of two from 32 to 256) instead of P2_RAY_SPOTS places. */
+void p2_ray_looks_list(struct p2_ray_looks *looks, unsigned count, unsigned spots, uint32_t budget,
                        struct p2_kernel_random *random);
 
 /* The same for `count` listed pixels of a tile: u16 pixels[count] (little-endian), y * tile_w + x,

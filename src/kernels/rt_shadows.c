@@ -147,7 +147,7 @@ static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result
     struct p2_ray_looks looks;
     unsigned at;
     if (task.mode == MODE_FACES) {
-        p2_ray_looks_list(&looks, task.count, P2_RAY_CHECK_NS, &random);
+        p2_ray_looks_list(&looks, task.count, P2_RAY_SPOTS, P2_RAY_CHECK_NS, &random);
     } else {
         p2_ray_looks_tile(&looks, &task.view, result.data, P2_RAY_CHECK_NS, &random);
     }
