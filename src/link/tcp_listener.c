@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Connections the system holds for us between two turns. Chosen: the usual SOMAXCONN is 4096. */
 #define BACKLOG 1024
@@ -53,12 +54,35 @@ static int admit(struct tcp *tcp, struct tcp_link *link)
     return P2_OK;
 }
 
+/* No descriptor is left. libuv keeps one back for this and turns the waiting connections away with
+ * it, but gives up for good once somebody else took that one: then it calls back again and again,
+ * without another turn of the loop. */
+static void turn_away(struct tcp *tcp, uv_stream_t *listener)
+{
+    uv_os_fd_t fd = -1;
+    if (uv_fileno((uv_handle_t *)listener, &fd) != 0) {
+        return;
+    }
+    for (int i = 0; i < BACKLOG; i++) {
+        int extra = p2_reserve_accept(&tcp->reserve, fd);
+        if (extra < 0) {
+            return;
+        }
+        (void)close(extra); /* nothing was written */
+        tcp->stats.refused++;
+        (void)p2_reserve_fill(&tcp->reserve); /* else at the next need */
+    }
+}
+
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct tcp_listener *listener = stream->data;
     struct tcp *tcp = (struct tcp *)listener->base.transport;
     struct sockaddr_storage from;
     int size = sizeof from;
+    if (status == UV_EMFILE || status == UV_ENFILE) {
+        turn_away(tcp, stream);
+    }
     if (status != 0) {
         return; /* the connection is gone already; the next one comes by itself */
     }
