@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Connections the system holds for us between two turns. Chosen: the usual SOMAXCONN is 4096. */
 #define BACKLOG 1024
@@ -55,23 +54,16 @@ static int admit(struct tcp *tcp, struct tcp_link *link)
 }
 
 /* No descriptor is left. libuv keeps one back for this and turns the waiting connections away with
- * it, but gives up for good once somebody else took that one: then it calls back again and again,
- * without another turn of the loop. */
-static void turn_away(struct tcp *tcp, uv_stream_t *listener)
+ * it; but when somebody else took that one meanwhile, it calls back again and again without another
+ * turn of the loop. Every new handle makes it take one back: here it can have ours. */
+static void revive_reserve(struct tcp *tcp, struct tcp_listener *listener)
 {
-    uv_os_fd_t fd = -1;
-    if (uv_fileno((uv_handle_t *)listener, &fd) != 0) {
-        return;
+    p2_reserve_drop(&tcp->reserve);
+    struct tcp_link *link = p2_tcp_link_new(tcp, &listener->base);
+    if (link != NULL) {
+        p2_tcp_link_fail(link, P2_E_LIMIT); /* stands for those that are turned away */
     }
-    for (int i = 0; i < BACKLOG; i++) {
-        int extra = p2_reserve_accept(&tcp->reserve, fd);
-        if (extra < 0) {
-            return;
-        }
-        (void)close(extra); /* nothing was written */
-        tcp->stats.refused++;
-        (void)p2_reserve_fill(&tcp->reserve); /* else at the next need */
-    }
+    (void)p2_reserve_fill(&tcp->reserve); /* else at the next need */
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -81,7 +73,7 @@ static void on_connection(uv_stream_t *stream, int status)
     struct sockaddr_storage from;
     int size = sizeof from;
     if (status == UV_EMFILE || status == UV_ENFILE) {
-        turn_away(tcp, stream);
+        revive_reserve(tcp, listener);
     }
     if (status != 0) {
         return; /* the connection is gone already; the next one comes by itself */
