@@ -75,7 +75,7 @@ static void print_list(FILE *out, const json_t *list, size_t start)
     {
         bool is_last = index + 1 == json_array_size(list);
         format_value(cell, element);
-        size_t width = width_of(cell) + !is_last; /* its comma */
+        size_t width = width_of(cell) + !is_last; /* its semicolon */
         if (index > 0 && column + 1 + width > LINE_MAX_COLUMNS) {
             (void)fprintf(out, "\n%*s", (int)start, "");
             column = start;
@@ -83,7 +83,7 @@ static void print_list(FILE *out, const json_t *list, size_t start)
             (void)fputc(' ', out);
             column++;
         }
-        (void)fprintf(out, "%s%s", cell, is_last ? "" : ",");
+        (void)fprintf(out, "%s%s", cell, is_last ? "" : ";");
         column += width;
     }
     (void)fputs(json_array_size(list) == 0 ? "none\n" : "\n", out);
