@@ -141,6 +141,8 @@ static int send_op(struct dht *dht, struct op *op)
     case P2_OVERLAY_WATCH:
         order.kind = P2_DHT_LISTEN;
         break;
+    case P2_OVERLAY_ALARM: /* never at the node */
+        break;
     }
     return p2_dht_child_send(dht->child, &order);
 }
@@ -157,6 +159,7 @@ static struct op *next_waiting(struct dht *dht)
     for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
         struct op *op = &dht->ops[i];
         bool is_held = op->base.kind == P2_OVERLAY_LOOKUP && lookups >= P2_OVERLAY_LOOKUPS;
+        is_held |= op->base.kind == P2_OVERLAY_ALARM;
         if (op->stage == WAITING && !is_held && (found == NULL || op->order < found->order)) {
             found = op;
         }
@@ -334,7 +337,7 @@ static uint64_t end_late(struct dht *dht, uint64_t now)
     for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
         struct op *op = &dht->ops[i];
         if ((op->stage == WAITING || op->stage == SENT) && op->deadline_ms <= now) {
-            end(dht, op, P2_E_TIMEOUT, false);
+            end(dht, op, op->base.kind == P2_OVERLAY_ALARM ? P2_OK : P2_E_TIMEOUT, false);
         }
         if ((op->stage == WAITING || op->stage == SENT) && op->deadline_ms < next) {
             next = op->deadline_ms;
@@ -399,6 +402,30 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- the table of overlay.h -------------------------------------------------------------------------- */
 
+static uint64_t clock_us(clockid_t which)
+{
+    struct timespec time;
+    (void)clock_gettime(which, &time); /* cannot fail: the clocks exist */
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+static uint64_t deadline_of(const struct p2_overlay_request *request, uint64_t now)
+{
+    switch (request->kind) {
+    case P2_OVERLAY_PUBLISH:
+        return now + P2_OVERLAY_PUBLISH_TIMEOUT_MS;
+    case P2_OVERLAY_LOOKUP:
+        return now + request->limits.time_ms;
+    case P2_OVERLAY_ALARM: { /* the loop's milliseconds are those of the steady clock */
+        uint64_t at = request->at_us / 1000 + 1;
+        return at > now ? at : now + 1; /* not in this turn: others have a turn too */
+    }
+    case P2_OVERLAY_WATCH:
+        break;
+    }
+    return UINT64_MAX;
+}
+
 static int start(struct p2_overlay *overlay, const struct p2_overlay_request *request,
                  struct p2_overlay_op **ret_op)
 {
@@ -421,9 +448,7 @@ static int start(struct p2_overlay *overlay, const struct p2_overlay_request *re
     op->order = dht->next_order++;
     op->values = 0;
     op->values_max = request->limits.values_max;
-    op->deadline_ms = request->kind == P2_OVERLAY_PUBLISH  ? now + P2_OVERLAY_PUBLISH_TIMEOUT_MS
-                      : request->kind == P2_OVERLAY_LOOKUP ? now + request->limits.time_ms
-                                                           : UINT64_MAX;
+    op->deadline_ms = deadline_of(request, now);
     op->value_size = (uint16_t)request->value.size;
     if (request->value.size > 0) {
         memcpy(op->value, request->value.data, request->value.size);
@@ -447,13 +472,6 @@ static struct p2_overlay_status get_status(const struct p2_overlay *overlay)
     struct p2_overlay_status status = to_dht(overlay)->status;
     status.restarts = p2_dht_child_restarts(to_dht(overlay)->child);
     return status;
-}
-
-static uint64_t clock_us(clockid_t which)
-{
-    struct timespec time;
-    (void)clock_gettime(which, &time); /* cannot fail: the clocks exist */
-    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
 static struct p2_overlay_now get_now(const struct p2_overlay *overlay)

@@ -267,6 +267,12 @@ static int sim_start(struct p2_overlay *base, const struct p2_overlay_request *r
     op->next = overlay->ops;
     overlay->ops = op;
     overlay->status.operations++;
+    if (request->kind == P2_OVERLAY_ALARM) {
+        uint64_t now_us = overlay->sim->now_us;
+        op_event(op, EVENT_END, request->at_us > now_us ? request->at_us - now_us : 0, P2_OK);
+        *ret_op = &op->base;
+        return P2_OK;
+    }
     op_event(op, EVENT_START, starting_time(overlay) + draw_delay_us(overlay), 0);
     if (request->kind == P2_OVERLAY_PUBLISH) {
         op_event(op, EVENT_END, (uint64_t)P2_OVERLAY_PUBLISH_TIMEOUT_MS * 1000, P2_E_TIMEOUT);
