@@ -44,9 +44,12 @@
 /* Largest value, in bytes. DESIGN 6: under 500, so that a value and its headers fit one datagram. */
 #define P2_OVERLAY_VALUE_MAX 499
 
-/* Operations one overlay holds, waiting ones and alarms included. Chosen: 4 watches and a lookup for each of
+/* Operations one overlay holds, waiting ones included. Chosen: 4 watches and a lookup for each of
  * 32 sessions, and room for publishing; bounds the memory to about 160 KiB. */
 #define P2_OVERLAY_OPS_MAX 256
+
+/* Alarms, beside those. Chosen: one for each of 32 sessions, and again as many for the rest. */
+#define P2_OVERLAY_ALARMS_MAX 64
 
 /* Nodes drop what comes faster than 1,024 requests a second and address; a lookup of a popular key
  * costs 8 requests per value (measured). */
@@ -148,7 +151,8 @@ int p2_overlay_watch(struct p2_overlay *overlay, const struct p2_overlay_key *ke
 
 /* Calls on_end(0) once the steady time is `at_us` or later, a millisecond late at most on an idle
  * machine; a time that is over means the next turn of the loop. Does not depend on the node. Errors
- * as publish. This is how what works on an overlay keeps time on both implementations. */
+ * as publish (P2_E_AGAIN: P2_OVERLAY_ALARMS_MAX are set; the one whose on_end runs does not count).
+ * This is how what works on an overlay keeps time on both implementations. */
 int p2_overlay_alarm(struct p2_overlay *overlay, uint64_t at_us,
                      const struct p2_overlay_events *events, void *ctx,
                      struct p2_overlay_op **ret_op);

@@ -25,6 +25,9 @@ _Static_assert(P2_OVERLAY_DHT_NODES_BYTES == P2_DHT_MESSAGE_MAX, "a stored list 
 /* What has to be closed before the overlay is gone: timer, child, resolver. */
 #define PARTS 3
 
+/* Places for operations. */
+#define OPS (P2_OVERLAY_OPS_MAX + P2_OVERLAY_ALARMS_MAX)
+
 enum stage {
     FREE,
     WAITING, /* not at the node: its turn has not come, or the node is down */
@@ -64,7 +67,7 @@ struct dht {
     unsigned parts; /* open ones of PARTS */
     void (*on_closed)(void *ctx);
     void *closed_ctx;
-    struct op ops[P2_OVERLAY_OPS_MAX];
+    struct op ops[OPS]; /* the alarms' last: the node never hears of them */
 };
 
 static struct dht *to_dht(const struct p2_overlay *overlay)
@@ -106,6 +109,12 @@ static void end(struct dht *dht, struct op *op, int result, bool is_told)
     dht->status.looked_up += op->base.kind == P2_OVERLAY_LOOKUP;
     if (is_told) {
         op->stage = WAITING;
+    }
+    if (op->base.kind == P2_OVERLAY_ALARM) { /* its place is free for the next one at once */
+        const struct p2_overlay_op base = op->base;
+        leave(dht, op);
+        base.events->on_end(&op->base, result, base.ctx);
+        return;
     }
     op->base.events->on_end(&op->base, result, op->base.ctx);
     if (op->id == id && (op->stage == WAITING || op->stage == SENT)) {
@@ -152,11 +161,11 @@ static struct op *next_waiting(struct dht *dht)
 {
     struct op *found = NULL;
     uint32_t lookups = 0;
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         const struct op *op = &dht->ops[i];
         lookups += op->stage == SENT && op->base.kind == P2_OVERLAY_LOOKUP;
     }
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         struct op *op = &dht->ops[i];
         bool is_held = op->base.kind == P2_OVERLAY_LOOKUP && lookups >= P2_OVERLAY_LOOKUPS;
         is_held |= op->base.kind == P2_OVERLAY_ALARM;
@@ -174,7 +183,7 @@ static uint64_t start_waiting(struct dht *dht, uint64_t now)
     if (!dht->is_ready) {
         return UINT64_MAX;
     }
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         const struct p2_dht_message order = {.kind = P2_DHT_CANCEL, .op = dht->ops[i].id};
         if (dht->ops[i].stage == LEAVING) {
             if (p2_dht_child_send(dht->child, &order) != P2_OK) {
@@ -237,7 +246,7 @@ static void on_down(int error, const char *text, void *ctx)
     dht->status.port_v4 = 0;
     dht->status.port_v6 = 0;
     dht->oversized_before = dht->status.oversized;
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         struct op *op = &dht->ops[i];
         op->stage = op->stage == SENT ? WAITING : op->stage == LEAVING ? FREE : op->stage;
     }
@@ -334,7 +343,7 @@ static void on_message(const struct p2_dht_message *message, void *ctx)
 static uint64_t end_late(struct dht *dht, uint64_t now)
 {
     uint64_t next = UINT64_MAX;
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         struct op *op = &dht->ops[i];
         if ((op->stage == WAITING || op->stage == SENT) && op->deadline_ms <= now) {
             end(dht, op, op->base.kind == P2_OVERLAY_ALARM ? P2_OK : P2_E_TIMEOUT, false);
@@ -370,7 +379,7 @@ static void on_timer_closed(uv_handle_t *handle)
 /* First turn of the loop after p2_overlay_close. */
 static void cancel_all(struct dht *dht)
 {
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         if (dht->ops[i].stage == WAITING || dht->ops[i].stage == SENT) {
             end(dht, &dht->ops[i], P2_E_CANCELLED, false);
         }
@@ -432,7 +441,9 @@ static int start(struct p2_overlay *overlay, const struct p2_overlay_request *re
     struct dht *dht = to_dht(overlay);
     uint64_t now = uv_now(dht->loop);
     struct op *op = NULL;
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX && op == NULL; i++) {
+    bool is_alarm = request->kind == P2_OVERLAY_ALARM;
+    size_t end_of_kind = is_alarm ? OPS : P2_OVERLAY_OPS_MAX;
+    for (size_t i = is_alarm ? P2_OVERLAY_OPS_MAX : 0; i < end_of_kind && op == NULL; i++) {
         op = dht->ops[i].stage == FREE ? &dht->ops[i] : NULL;
     }
     if (op == NULL) {
@@ -561,7 +572,7 @@ int p2_overlay_dht_open(struct p2_overlay **ret_overlay, uv_loop_t *loop,
     dht->parts = PARTS;
     dht->status.state = P2_OVERLAY_CONNECTING;
     take_stored(dht, config->nodes);
-    for (uint32_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (uint32_t i = 0; i < OPS; i++) {
         dht->ops[i].id = i;
     }
     (void)uv_timer_init(loop, &dht->timer); /* cannot fail */
