@@ -175,7 +175,7 @@ void p2_overlay_on_state(struct p2_overlay *overlay,
 /* Ends every operation with P2_E_CANCELLED, stops the node, then calls `on_closed` once, not from
  * inside this call; the overlay is freed when it returns. Nothing new is accepted meanwhile. Only
  * the first call counts. Takes at most P2_OVERLAY_CLOSE_MS: a node that does not stop is killed. */
-#define P2_OVERLAY_CLOSE_MS 3000 /* chosen: above the library's own guard of 2 s for its shutdown */
+#define P2_OVERLAY_CLOSE_MS 1500 /* chosen: a daemon ends within 2 s of SIGTERM */
 void p2_overlay_close(struct p2_overlay *overlay, void (*on_closed)(void *ctx), void *ctx);
 
 /* "connecting", "connected", ... Static. */

@@ -60,6 +60,7 @@ struct dht {
     struct p2_overlay_status status;
     uint64_t oversized_before; /* counted by processes that are gone */
     uint64_t resolve_at_ms;
+    uint64_t nodes_after_ms; /* the next list of good nodes is taken from then on */
     uint64_t next_order;
     uint64_t starts_ms[P2_OVERLAY_STARTS_PER_S]; /* ring: when the last ones were */
     size_t next_start;
@@ -313,6 +314,11 @@ static void on_good_nodes(struct dht *dht, const struct p2_dht_nodes *nodes)
 {
     uint8_t bytes[P2_DHT_MESSAGE_MAX];
     const struct p2_dht_message list = {.kind = P2_DHT_PEERS, .nodes = *nodes};
+    uint64_t now = uv_now(dht->loop);
+    if (!dht->base.is_closing && now < dht->nodes_after_ms) {
+        return;
+    }
+    dht->nodes_after_ms = now + P2_OVERLAY_DHT_NODES_MS;
     if (dht->config.on_nodes != NULL && nodes->count > 0) {
         size_t size = p2_dht_encode(bytes, &list);
         dht->config.on_nodes(p2_span(bytes, size), dht->config.ctx);
