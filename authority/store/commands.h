@@ -30,8 +30,9 @@ struct p2_save_port {
                   void *done_ctx);
     /* Gives a state to the game at the next frame boundary: its `restore`, then
      * p2_session_store_restart and a base checkpoint; `done` when that one is on the disk, or when
-     * the game refused. Takes `world` and `host` (p2_buf_free when done). */
-    int (*restore)(void *ctx, uint64_t session, struct p2_buf *world, struct p2_buf *host,
+     * the game refused. Takes what is in `world` and `origin` (moves
+     * the buffers: p2_buf_free when done), also on error. */
+    int (*restore)(void *ctx, uint64_t session, struct p2_buf *world, struct p2_save_origin *origin,
                    const struct p2_snapshot_info *info, p2_save_done_fn *done, void *done_ctx);
 };
 

@@ -11,6 +11,8 @@
  *   7 LEAVE      player u8
  *   8 CONSOLE    size u16, the game console's line
  *   9 HASH       u64: the game's state after this frame; replay must come to the same
+ *  10 QUALITY    u8: from this frame's tick on
+ *  11 CORRECTED  task u64, size u32, bytes: the right result of a task delivered earlier
  *
  * Entries keep the order in which they were added, which is the order of their effect. */
 #ifndef P2_AUTHORITY_STORE_JOURNAL_H
@@ -27,7 +29,9 @@ enum p2_entry_kind {
     P2_ENTRY_JOIN = 6,
     P2_ENTRY_LEAVE = 7,
     P2_ENTRY_CONSOLE = 8,
-    P2_ENTRY_HASH = 9
+    P2_ENTRY_HASH = 9,
+    P2_ENTRY_QUALITY = 10,
+    P2_ENTRY_CORRECTED = 11
 };
 
 /* Bytes of one frame. Chosen: half of the largest record, so that it always fits with its head;
@@ -43,6 +47,7 @@ struct p2_journal_entry {
     enum p2_entry_kind kind;
     uint8_t player;
     uint8_t depth;
+    uint8_t quality;
     uint32_t sequence;
     uint64_t task;
     uint64_t hash;
@@ -52,7 +57,8 @@ struct p2_journal_entry {
 /* The entry of a JOURNAL effect; its frame is the effect's. P2_E_INVALID for other effects. */
 int p2_journal_entry_of(const struct p2_effect *effect, struct p2_journal_entry *ret_entry);
 
-/* Appends an entry; a RESULT that does not fit becomes a RECOMPUTE. P2_E_INVALID (a size or kind),
+/* Appends an entry; a RESULT that does not fit becomes a RECOMPUTE (a CORRECTED one has no such form:
+ * P2_E_LIMIT). P2_E_INVALID (a size or kind),
  * P2_E_LIMIT, P2_E_NOMEM; then unchanged. `bytes` begins with the count, as p2_journal_begin left
  * it. */
 int p2_journal_begin(struct p2_buf *bytes);

@@ -18,7 +18,8 @@
 
 struct p2_recovery_events {
     /* The state before frame `frame`; borrowed for the call. Errors end the recovery. */
-    int (*world)(void *ctx, uint64_t frame, struct p2_span world, struct p2_span host);
+    int (*world)(void *ctx, uint64_t frame, uint32_t schema, struct p2_span world,
+                 struct p2_span host);
     /* One frame; `entries` is at its first entry. Errors end the recovery. */
     int (*frame)(void *ctx, uint64_t frame, struct p2_journal_reader *entries);
     /* `done` of `total` frames were replayed. May be NULL. */
@@ -28,7 +29,7 @@ struct p2_recovery_events {
 /* Frames between two calls of progress. Chosen: a second of play, replayed in milliseconds. */
 #define P2_RECOVERY_PROGRESS_FRAMES 60u
 
-/* Recovers `session`. `first` is the frame a session without a checkpoint begins with. P2_OK; 
+/* Recovers `session`. `first` is the frame a session without a checkpoint begins with. P2_OK;
  * P2_E_CORRUPT with the position of what could be saved; an error of a callback; errors of reading.
  * P2_E_NOENT: nothing was ever written; the position is that of a new session. */
 int p2_session_recover(struct p2_store *store, uint64_t session, uint64_t first,

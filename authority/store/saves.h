@@ -21,14 +21,20 @@ void p2_save_label(char label[P2_SAVE_LABEL_MAX], const struct p2_snapshot_info 
  * characters, no slash. */
 bool p2_save_name_is_good(const char *name);
 
+/* What a save is, beside its world. */
+struct p2_save_origin {
+    uint32_t schema;    /* of the game's snapshot, for its `restore` */
+    struct p2_buf host; /* what the host stored beside the world; empty for an imported save */
+};
+
 /* Lists the saves of a session into infos[P2_SNAPSHOTS_MAX], newest of each kind first. */
 int p2_saves_list(struct p2_store *store, uint64_t session, struct p2_snapshot_info *infos,
                   size_t *ret_count, size_t *ret_damaged);
 
-/* Reads a save by label. `host` gets what the host stored beside the world, empty when it has none.
+/* Reads a save by label; replaces what is in `world` and ret_origin->host (may be NULL).
  * P2_E_NOENT, P2_E_CORRUPT: the message offers the newest whole one. */
 int p2_saves_read(struct p2_store *store, uint64_t session, const char *label, struct p2_buf *world,
-                  struct p2_buf *host, struct p2_snapshot_info *ret_info,
+                  struct p2_save_origin *ret_origin, struct p2_snapshot_info *ret_info,
                   struct p2_failure *failure);
 
 /* Deletes a save by label, in `batch`; P2_E_NOENT is the batch's outcome. Checkpoints are refused:
@@ -44,9 +50,9 @@ int p2_saves_export(struct p2_store *store, uint64_t session, const char *label,
 int p2_saves_import(int fd, const char *game, size_t world_max, struct p2_image **ret_image,
                     struct p2_save_head *ret_head, struct p2_failure *failure);
 
-/* Adds an image as a named save to `batch`, which owns `image` from then on. P2_E_EXIST and
- * P2_E_LIMIT are the batch's outcome. */
+/* Adds an image as a named save to `batch`, which owns `image` from then on, also on error.
+ * P2_E_EXIST and P2_E_LIMIT are the batch's outcome. It is the batch's one work (writer.h). */
 int p2_saves_add(struct p2_batch *batch, uint64_t session, const char *name, uint64_t frame,
-                 uint64_t made_ms, struct p2_image *image);
+                 uint32_t schema, uint64_t made_ms, struct p2_image *image);
 
 #endif

@@ -7,7 +7,7 @@
  *   session thread:            p2_image_builder_*, p2_image_take at the frame boundary
  *   loop, when it has it:      p2_session_store_write
  *
- * A frame number F in a checkpoint means "the state before frame F": all frames below F are in it.
+ * A frame number F of an image means "the state before frame F": all frames below F are in it.
  * Frames are consecutive; every frame has a record, also an empty one, so the newest one that was
  * committed is known. Records of one timeline form a hash chain (store/chain.h).
  *
@@ -24,7 +24,7 @@
  *
  *   tail         timeline u32, first u64, next u64, head[32], seats u8, then per seat u8 and its
  *                highest durable sequence u32
- *   checkpoint   part 0: timeline u32, frame u64, first u64, head[32], bytes of the host u32
+ *   checkpoint   part 0: timeline u32, frame u64, first u64, head[32], schema u32, bytes of host u32
  *                parts 1..: the host's bytes in slices of 256 KiB: size u32, zstd frame
  *
  * Nothing here waits: what is serialised is compressed, hashed and written on the writer's thread.
@@ -74,6 +74,7 @@ struct p2_session_store_options {
     struct p2_session_position position;          /* where it begins */
     const struct p2_session_store_events *events; /* kept */
     void *ctx;
+    uint64_t now_ms; /* monotonic, as in p2_session_store_due */
     /* 0 = the defaults above; for tests. */
     uint64_t checkpoint_every_ms, autosave_every_ms, hourly_every_ms;
 };
@@ -84,8 +85,9 @@ struct p2_session_store;
 int p2_session_store_open(struct p2_session_store **ret_store,
                           const struct p2_session_store_options *options);
 
-/* No callback of it runs from now on; what was submitted is still written. It is freed when its last
- * batch was completed, so the writer must be stopped or run after. Accepts NULL. */
+/* None of its events is called from now on; what was submitted is still written, and the `done` of
+ * p2_session_store_write still runs. It is freed when its last batch was completed or forgotten.
+ * Accepts NULL. */
 void p2_session_store_close(struct p2_session_store *store);
 
 /* ---- frames ------------------------------------------------------------------------------------ */
@@ -117,6 +119,7 @@ struct p2_session_image {
     unsigned kinds;         /* P2_DUE_* bits, may be 0 with a name */
     const char *name;       /* also as a named save; NULL: none */
     uint64_t frame;         /* the state before this frame; <= the frame that is closed next */
+    uint32_t schema;        /* the game's, of its snapshots (game.h) */
     uint64_t made_ms;       /* since 1970 */
     uint64_t now_ms;        /* monotonic, as in due */
     struct p2_image *image; /* taken, also on error */

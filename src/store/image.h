@@ -25,13 +25,23 @@ int p2_image_builder_resize(struct p2_image_builder *builder, size_t size);
 size_t p2_image_builder_size(const struct p2_image_builder *builder);
 
 /* Overwrites part of the world: [offset, offset + bytes.size) must lie within it (P2_E_RANGE).
- * P2_E_NOMEM. O(bytes), at most twice a chunk more. */
+ * P2_E_NOMEM. Bytes that are there already cost a
+ * comparison only. O(bytes), at most twice a chunk more. */
 int p2_image_builder_write(struct p2_image_builder *builder, size_t offset, struct p2_span bytes);
 
 /* Makes the builder's world equal to `world`. `dirty` has one bit per chunk, lowest first, set = it
  * may differ; NULL: all are compared, and only those that differ are copied. */
 int p2_image_builder_update(struct p2_image_builder *builder, struct p2_span world,
                             const uint8_t *dirty);
+
+/* The same as a run of bytes from the start, for a game that writes its state in order: rewind, then
+ * put (bytes) or same (as many bytes as they were in the last run), then finish, which cuts the world
+ * to what was written. Errors are sticky and reported by finish: P2_E_TOO_BIG, P2_E_RANGE (same beyond
+ * the last end), P2_E_NOMEM; the world is then of no use until a whole run succeeded. */
+void p2_image_builder_rewind(struct p2_image_builder *builder);
+void p2_image_builder_put(struct p2_image_builder *builder, struct p2_span bytes);
+void p2_image_builder_same(struct p2_image_builder *builder, size_t size);
+int p2_image_builder_finish(struct p2_image_builder *builder);
 
 /* The image of now. Gives: p2_image_free, or whoever takes it. P2_E_NOMEM. O(chunks), a few
  * microseconds for 4 MiB. */

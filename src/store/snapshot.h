@@ -67,13 +67,13 @@ struct p2_snapshot_input {
     enum p2_snapshot_kind kind;
     uint64_t frame, made_ms;
     const char *name;     /* NAMED: 1..64 bytes of clean UTF-8, unique in the session; else NULL */
-    struct p2_span world; /* 0..P2_SNAPSHOT_WORLD_MAX bytes; data NULL with `chunks` */
+    struct p2_span world; /* 0..P2_SNAPSHOT_WORLD_MAX bytes; with `chunks` only its size counts */
     /* The world in chunks instead; NULL: `world`. A chunk with a digest is not hashed again, one
      * whose digest the store has is not read at all. */
     struct p2_snapshot_chunk *const *chunks;
     /* One bit per chunk, lowest first, set = it differs from snapshot `since` of the same kind;
-     * clear ones are not hashed. NULL = look at all of them. Ignored when `since` is gone or of
-     * another size. */
+     * clear ones are not hashed. NULL = look at all of them. Ignored with `chunks`, and when
+     * `since` is gone or of another size. */
     const uint8_t *dirty;
     uint64_t since;
     unsigned keep; /* then delete all but the last `keep` of the kind; 0 = delete none */
