@@ -104,18 +104,19 @@ static bool is_good(const struct p2_journal_entry *entry)
            (!has_player || entry->player < P2_PLAYERS_MAX);
 }
 
-int p2_journal_append(struct p2_buf *bytes, const struct p2_journal_entry *entry)
+int p2_journal_append(struct p2_buf *bytes, size_t start, const struct p2_journal_entry *entry)
 {
     struct p2_journal_entry short_form = *entry;
     uint8_t head[HEAD_MAX];
     struct p2_writer out;
-    P2_ASSERT(bytes->size >= COUNT_BYTES);
+    P2_ASSERT(bytes->size >= start + COUNT_BYTES);
+    size_t size = bytes->size - start;
     if (!is_good(entry)) {
         return P2_E_INVALID;
     }
     size_t room = P2_JOURNAL_FRAME_MAX - P2_JOURNAL_FRAME_KEPT;
     if (entry->kind == P2_ENTRY_RESULT &&
-        (bytes->size > room || HEAD_MAX + entry->bytes.size > room - bytes->size)) {
+        (size > room || HEAD_MAX + entry->bytes.size > room - size)) {
         short_form.kind = P2_ENTRY_RECOMPUTE;
         short_form.bytes = p2_span(NULL, 0);
     }
@@ -123,14 +124,14 @@ int p2_journal_append(struct p2_buf *bytes, const struct p2_journal_entry *entry
     write_head(&out, &short_form);
     P2_ASSERT(out.error == P2_OK); /* HEAD_MAX is enough */
     size_t needed = out.size + short_form.bytes.size;
-    if (bytes->size > P2_JOURNAL_FRAME_MAX || needed > P2_JOURNAL_FRAME_MAX - bytes->size) {
+    if (needed > P2_JOURNAL_FRAME_MAX - size) {
         return P2_E_LIMIT;
     }
     int error = p2_buf_reserve(bytes, needed);
     if (error == P2_OK) {
         (void)p2_buf_append(bytes, p2_writer_span(&out)); /* there is room */
         (void)p2_buf_append(bytes, short_form.bytes);
-        p2_store_be32(bytes->data, p2_load_be32(bytes->data) + 1);
+        p2_store_be32(bytes->data + start, p2_load_be32(bytes->data + start) + 1);
     }
     return error;
 }

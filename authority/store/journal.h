@@ -57,12 +57,13 @@ struct p2_journal_entry {
 /* The entry of a JOURNAL effect; its frame is the effect's. P2_E_INVALID for other effects. */
 int p2_journal_entry_of(const struct p2_effect *effect, struct p2_journal_entry *ret_entry);
 
-/* Appends an entry; a RESULT that does not fit becomes a RECOMPUTE (a CORRECTED one has no such form:
- * P2_E_LIMIT). P2_E_INVALID (a size or kind),
- * P2_E_LIMIT, P2_E_NOMEM; then unchanged. `bytes` begins with the count, as p2_journal_begin left
- * it. */
+/* Begins a frame at the end of `bytes`, which may hold something before it. Errors of p2_buf_append. */
 int p2_journal_begin(struct p2_buf *bytes);
-int p2_journal_append(struct p2_buf *bytes, const struct p2_journal_entry *entry);
+
+/* Appends an entry to the frame that began at byte `start` of `bytes` and is its end. A RESULT that
+ * does not fit becomes a RECOMPUTE (a CORRECTED one has no such form: P2_E_LIMIT). P2_E_INVALID (a
+ * size or kind), P2_E_LIMIT, P2_E_NOMEM; then unchanged. */
+int p2_journal_append(struct p2_buf *bytes, size_t start, const struct p2_journal_entry *entry);
 
 /* Reads a frame: begin, then next until 0 entries are left. */
 struct p2_journal_reader {

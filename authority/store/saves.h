@@ -27,6 +27,10 @@ struct p2_save_origin {
     struct p2_buf host; /* what the host stored beside the world; empty for an imported save */
 };
 
+/* What to say when a save is damaged: the newest whole one of the session, found by reading. */
+#define P2_SAVE_OFFER_MAX 192u
+void p2_saves_offer(struct p2_store *store, uint64_t session, char offer[P2_SAVE_OFFER_MAX]);
+
 /* Lists the saves of a session into infos[P2_SNAPSHOTS_MAX], newest of each kind first. */
 int p2_saves_list(struct p2_store *store, uint64_t session, struct p2_snapshot_info *infos,
                   size_t *ret_count, size_t *ret_damaged);

@@ -284,7 +284,7 @@ struct writing {
     const struct p2_snapshot_place *place;
     const struct p2_snapshot_input *input;
     struct manifest before; /* what `dirty` counts from; count 0 = nothing to count from */
-    struct p2_codec codec;
+    struct p2_chunk_codec codec;
     uint8_t *payload;       /* of a chunk, CHUNK_MAX bytes */
     struct p2_buf manifest; /* the new description */
     struct p2_snapshot_written written;
@@ -485,7 +485,7 @@ int p2_snapshot_write(struct p2_txn *txn, const struct p2_snapshot_place *place,
 struct reading {
     struct p2_txn *txn;
     const struct p2_snapshot_place *place;
-    struct p2_codec codec;
+    struct p2_chunk_codec codec;
     struct p2_buf chunk; /* as stored */
     uint8_t *content;    /* P2_SNAPSHOT_CHUNK bytes */
 };
