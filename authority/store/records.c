@@ -12,7 +12,6 @@
 
 #define FLAG_LOCKED 1u
 #define FLAG_KICKED 1u
-#define FLAG_PERSON 1u
 
 /* The longest payload: a session with all its texts and bytes. */
 #define PAYLOAD_MAX (P2_RECORD_BLOB_MAX + 4 * P2_RECORD_TEXT_MAX + 256)
@@ -101,7 +100,6 @@ struct visitor {
         int (*session)(void *ctx, const struct p2_session_record *record);
         int (*player)(void *ctx, const struct p2_player_record *record);
         int (*helper)(void *ctx, const struct p2_helper_memory *record);
-        int (*ban)(void *ctx, const struct p2_ban_record *record);
     } visit;
     void *ctx;
 };
@@ -274,50 +272,6 @@ int p2_helper_memory_each(struct p2_store *store,
 {
     struct visitor visitor = {.visit.helper = visit, .ctx = ctx};
     return each(store, P2_TABLE_HELPERS, p2_span(NULL, 0), one_helper, &visitor, ret_damaged);
-}
-
-/* ---- bans ------------------------------------------------------------------------------------------- */
-
-void p2_ban_record_put(struct p2_batch *batch, const struct p2_ban_record *record)
-{
-    uint8_t bytes[PAYLOAD_MAX];
-    struct p2_writer out;
-    p2_writer_init(&out, bytes, sizeof bytes);
-    p2_writer_u64(&out, record->since_ms);
-    p2_writer_u64(&out, record->until_ms);
-    p2_writer_u32(&out, record->level);
-    p2_writer_u8(&out, record->is_by_person ? FLAG_PERSON : 0);
-    write_text(&out, record->why);
-    put(batch, P2_TABLE_BANS, p2_span(record->id.bytes, sizeof record->id.bytes), &out);
-}
-
-void p2_ban_record_delete(struct p2_batch *batch, const struct p2_id *id)
-{
-    p2_batch_delete(batch, p2_authority_table(P2_TABLE_BANS), p2_span(id->bytes, sizeof id->bytes));
-}
-
-static int one_ban(void *ctx, struct p2_span key, struct p2_reader *in)
-{
-    const struct visitor *visitor = ctx;
-    struct p2_ban_record record = {0};
-    if (key.size != sizeof record.id.bytes) {
-        return P2_E_CORRUPT;
-    }
-    memcpy(record.id.bytes, key.data, key.size);
-    record.since_ms = p2_reader_u64(in);
-    record.until_ms = p2_reader_u64(in);
-    record.level = p2_reader_u32(in);
-    record.is_by_person = (p2_reader_u8(in) & FLAG_PERSON) != 0;
-    read_text(in, record.why);
-    return p2_reader_end(in) != P2_OK ? P2_E_CORRUPT : visitor->visit.ban(visitor->ctx, &record);
-}
-
-int p2_ban_record_each(struct p2_store *store,
-                       int (*visit)(void *ctx, const struct p2_ban_record *record), void *ctx,
-                       size_t *ret_damaged)
-{
-    struct visitor visitor = {.visit.ban = visit, .ctx = ctx};
-    return each(store, P2_TABLE_BANS, p2_span(NULL, 0), one_ban, &visitor, ret_damaged);
 }
 
 /* ---- settings --------------------------------------------------------------------------------------- */

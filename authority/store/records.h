@@ -1,4 +1,4 @@
-/* Small records of the authority as values: sessions, seats, helpers, bans, settings.
+/* Small records of the authority as values: sessions, seats, helpers, settings.
  *
  * Each has a `put` that adds the record to a batch (writer.h: the promise is the batch's completion)
  * and an `each` that reads all of them, for the start of the daemon. Records with damage are left
@@ -78,23 +78,6 @@ void p2_helper_memory_put(struct p2_batch *batch, const struct p2_helper_memory 
 int p2_helper_memory_each(struct p2_store *store,
                           int (*visit)(void *ctx, const struct p2_helper_memory *record), void *ctx,
                           size_t *ret_damaged);
-
-/* ---- bans -------------------------------------------------------------------------------------- */
-
-struct p2_ban_record {
-    struct p2_id id;
-    uint64_t since_ms;
-    uint64_t until_ms; /* UINT64_MAX: for good */
-    uint32_t level;    /* how often already: 1 h, 24 h, for good (DESIGN 9) */
-    bool is_by_person; /* by p2c2rctl, not by policy */
-    char why[P2_RECORD_TEXT_MAX + 1];
-};
-
-void p2_ban_record_put(struct p2_batch *batch, const struct p2_ban_record *record);
-void p2_ban_record_delete(struct p2_batch *batch, const struct p2_id *id);
-int p2_ban_record_each(struct p2_store *store,
-                       int (*visit)(void *ctx, const struct p2_ban_record *record), void *ctx,
-                       size_t *ret_damaged);
 
 /* ---- settings ---------------------------------------------------------------------------------- */
 

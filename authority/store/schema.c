@@ -1,8 +1,9 @@
 /* The tables, as data. */
 #include "authority/store/schema.h"
 
-#define LEDGER_ENTRY_MAX 4096u /* bytes of one of the trust policy's records; chosen: a page */
-#define RECEIPT_MAX      1024u /* the signed receipt; wire/limits.h allows less */
+#define LEDGER_ENTRY_MAX 4096u  /* bytes of one of the trust policy's records; chosen: a page */
+#define REPUTATION_MAX   16384u /* of one helper: a part per kernel; chosen: four pages */
+#define RECEIPT_MAX      1024u  /* the signed receipt; wire/limits.h allows less */
 
 /* In the order of enum p2_authority_table. Ids are for ever; a table that is no longer used stays. */
 static const struct p2_table tables[P2_AUTHORITY_TABLES] = {
@@ -50,18 +51,19 @@ static const struct p2_table tables[P2_AUTHORITY_TABLES] = {
                               .id = 9,
                               .version = 1,
                               .owner = "authority/trust",
-                              .key_layout = "key[32], kernel u16",
-                              .value_max = LEDGER_ENTRY_MAX},
+                              .key_layout = "key[32]",
+                              .value_max = REPUTATION_MAX},
     [P2_TABLE_BANS] = {.name = "bans",
                        .id = 10,
                        .version = 1,
                        .owner = "authority/trust",
-                       .key_layout = "key[32]"},
+                       .key_layout = "number u64",
+                       .value_max = LEDGER_ENTRY_MAX},
     [P2_TABLE_LEDGER] = {.name = "ledger",
                          .id = 11,
                          .version = 1,
                          .owner = "authority/trust",
-                         .key_layout = "entry u64",
+                         .key_layout = "number u64",
                          .value_max = LEDGER_ENTRY_MAX},
     [P2_TABLE_ACCOUNTS] = {.name = "accounts",
                            .id = 12,

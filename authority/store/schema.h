@@ -10,9 +10,9 @@
  *                   part u16                               the world: session_store.h
  *   players      7  session u64, seat u8                   records.h                   store
  *   helpers      8  key[32]                                records.h                   store
- *   reputations  9  key[32], kernel u16 (0xffff: all)      the owner's bytes           trust
- *   bans        10  key[32]                                records.h                   trust
- *   ledger      11  entry u64                              the owner's bytes           trust
+ *   reputations  9  key[32]                                the owner's bytes           trust
+ *   bans        10  number u64                             the owner's bytes           trust
+ *   ledger      11  number u64                             the owner's bytes           trust
  *   accounts    12  the owner's bytes                      the owner's bytes           trust
  *   receipts    13  helper key[32], sequence u64           the signed receipt          trust
  *   settings    14  name                                   text                        shell
