@@ -13,7 +13,7 @@
  *   CREDIT             WORLD    GAMER|HOST  people: p2c2rctl ledger credit
  *   CHARGE             GAMER    ESCROW    every second of play
  *   SUBSIDY            HOST     ESCROW    what the host pays for a session's work
- *   EARN               ESCROW   HELD      verified work
+ *   EARN               ESCROW   HELD      verified work (points mode: from HOST)
  *   CLEAR              HELD     HELPER    1 h and 10,000 further tasks without a fault
  *   FORFEIT            HELD     HOST      a confirmed lie
  *   RETURN             ESCROW   HOST      what a session left over
@@ -108,7 +108,8 @@ struct p2_account {
     uint64_t paid_nd;                    /* ever: went to WORLD */
     uint64_t sequence;                   /* of its newest receipt */
     uint64_t reported_tasks, reported_s; /* at that receipt */
-    uint64_t hour_s, hour_nd;            /* ESCROW: subsidy of this hour */
+    uint64_t hour_s;                     /* ESCROW: this hour's start */
+    uint64_t hour_nd, hour_subsidy_nd;   /* and what was spent in it */
     uint32_t lot_count;
     struct p2_lot *lots; /* owned; HELPER: lots[P2_LOTS_MAX + 1] */
 };
@@ -122,6 +123,9 @@ struct p2_ledger {
     int64_t host_nd;
     uint64_t next_number;
     uint64_t gamer_price_nd_h;
+    /* ever */
+    uint64_t units, seconds;
+    uint64_t earned_nd, charged_nd, subsidy_nd, forfeited_nd;
 };
 
 /* P2_E_NOMEM. `gamer_price_nd_h` 0: gamers play free. */
@@ -133,22 +137,37 @@ int p2_ledger_apply(struct p2_ledger *ledger, const struct p2_ledger_entry *entr
 
 /* ---- what happens: each gives the entries to be stored ----------------------------------------- */
 
-/* Work of `units` was verified (or was left unaudited after its check) at `price_nd_m` nano-dollars
- * per million units: EARN. In funded mode what the escrow lacks is taken from the host up to
- * `budget_nd_h` per hour (SUBSIDY); what cannot be covered is not paid: P2_E_LIMIT, nothing changed.
- * ret_entries[2], ret_count. */
-int p2_ledger_earn(struct p2_ledger *ledger, const struct p2_id *helper,
-                   const struct p2_id *session, uint64_t units, uint64_t price_nd_m,
-                   uint64_t budget_nd_h, uint64_t now_s, struct p2_ledger_entry ret_entries[2],
-                   uint32_t *ret_count);
+/* What a session may cost in an hour (funded mode). */
+struct p2_session_limits {
+    uint64_t budget_nd_h; /* all pay of helpers, whoever's money it is */
+    uint64_t
+        subsidy_nd_h; /* of that, at most this from the host when gamers' charges do not cover it;
+                            * 0 (the default): helpers earn what this session's gamers paid, so a
+                            * gamer who is his own helper earns back at most what he paid */
+};
 
-/* May the session lease more paid work, with `in_flight_units` out at `price_nd_m`? Always in points
- * mode. */
+/* `tasks` results of together `units` (at most P2_EARN_UNITS_MAX) were verified, or left unaudited
+ * after their check, at `price_nd_m` nano-dollars per million units: EARN, in funded mode after a
+ * SUBSIDY where one is needed. Shells gather results and post them every second and before receipts.
+ * P2_E_LIMIT: money or budget do not cover it; nothing changed, nothing is owed (the shell stops
+ * leasing before that, see p2_ledger_session_can_pay). P2_E_RANGE. */
+#define P2_EARN_UNITS_MAX UINT64_C(4000000000)
+int p2_ledger_earn(struct p2_ledger *ledger, const struct p2_id *helper,
+                   const struct p2_id *session, uint64_t units, uint64_t tasks, uint64_t price_nd_m,
+                   const struct p2_session_limits *limits, uint64_t now_s,
+                   struct p2_ledger_entry ret_entries[2], uint32_t *ret_count);
+
+/* May the session lease more paid work while work of `in_flight_nd` is out or not posted? Always in
+ * points mode. */
 bool p2_ledger_session_can_pay(const struct p2_ledger *ledger, const struct p2_id *session,
-                               uint64_t in_flight_units, uint64_t price_nd_m, uint64_t budget_nd_h,
+                               uint64_t in_flight_nd, const struct p2_session_limits *limits,
                                uint64_t now_s);
 
-/* `seconds` of play: CHARGE. P2_E_LIMIT: the credit does not last (nothing changed): END CREDIT. */
+/* Pay of `units` at `price_nd_m`, rounded up. */
+uint64_t p2_pay_nd(uint64_t units, uint64_t price_nd_m);
+
+/* `seconds` of play: CHARGE. P2_E_LIMIT: the credit does not last (nothing changed): END CREDIT.
+ * P2_E_STATE: play is free (points mode, or no price). */
 int p2_ledger_charge(struct p2_ledger *ledger, const struct p2_id *gamer,
                      const struct p2_id *session, uint64_t seconds, uint64_t now_s,
                      struct p2_ledger_entry *ret_entry);
@@ -183,6 +202,18 @@ const struct p2_account *p2_ledger_next(const struct p2_ledger *ledger, uint32_t
 
 /* Sum of all accounts: always 0. O(accounts). */
 int64_t p2_ledger_sum_nd(const struct p2_ledger *ledger);
+
+/* The arithmetic of `ledger explain`: what a helper-hour and a gamer-hour cost, how much helper time a
+ * gamer-hour can pay for, how much it took so far, and what that leaves. */
+struct p2_solvency {
+    uint64_t helper_nd_h, gamer_nd_h;
+    uint64_t affordable_ppm; /* helper time per gamer time that the prices cover: 1/15 by default */
+    uint64_t used_ppm;       /* helper time per gamer time so far; 0: nobody played */
+    uint64_t earned_nd, charged_nd, subsidy_nd, forfeited_nd;
+    int64_t shortfall_nd; /* earned and not covered by charges; negative: left over */
+};
+void p2_ledger_solvency(const struct p2_ledger *ledger, uint64_t helper_price_nd_m,
+                        struct p2_solvency *ret_solvency);
 
 /* ---- as stored and exported ---------------------------------------------------------------------- */
 

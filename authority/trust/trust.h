@@ -26,7 +26,7 @@ struct p2_trust_kernel {
 struct p2_trust_options {
     const struct p2_trust_kernel *kernels; /* in the order of the core's table; kept */
     uint32_t kernel_count;
-    uint32_t helpers_max; /* records in memory; at most P2_CORE_HELPERS_MAX x 4 */
+    uint32_t helpers_max; /* records in memory: more than can be connected */
     uint16_t local_cores; /* own cores */
     uint32_t audit_ppm;   /* of them, for audits; 0: P2_AUDIT_SHARE_PPM */
     const uint8_t *key;   /* key[P2_KEY_BYTES] from the system's random source; kept, locked by the
@@ -83,8 +83,8 @@ struct p2_trust_counters {
 struct p2_trust {
     struct p2_trust_options options;
     uint64_t k_ppb[P2_CORE_KERNELS_MAX];
-    struct p2_reputation *items; /* owned; open addressing by id */
-    uint32_t capacity;           /* power of two */
+    struct p2_reputation **items; /* owned; open addressing by id */
+    uint32_t capacity;            /* power of two */
     uint32_t count;
     uint64_t unix_s; /* as told by p2_trust_clock */
     uint64_t now_us;
@@ -113,11 +113,12 @@ const char *p2_trust_refusal(struct p2_trust *trust, const struct p2_id *id, con
 uint32_t p2_trust_hear(struct p2_trust *trust, const struct p2_trust_event *event,
                        struct p2_trust_effect *ret_effects);
 
-/* A helper's record; NULL: nothing is known of it. Borrowed until the next new helper. */
+/* A helper's record; NULL: it is not in memory (the store may have it: p2_trust_restore before the
+ * helper is let in). Borrowed until another record is made. */
 struct p2_reputation *p2_trust_find(struct p2_trust *trust, const struct p2_id *id);
-/* The same, made if need be. NULL only when the table is full of banned or connected keys. */
+/* The same, made if need be; the record that was used least lately makes room. NULL: no memory. */
 struct p2_reputation *p2_trust_record(struct p2_trust *trust, const struct p2_id *id);
-/* Puts a stored record in, at start. P2_E_LIMIT. */
+/* Puts a stored record in. P2_E_NOMEM, P2_E_EXIST. */
 int p2_trust_restore(struct p2_trust *trust, const struct p2_reputation *rep);
 
 /* Audit rate that holds for its next STATE result, in ppb (1e9 in probation). */
