@@ -31,6 +31,9 @@ int p2_receipt_verify(struct p2_msg_statement *ret_statement, const struct p2_re
                       const struct p2_id *authority, const struct p2_id *helper,
                       const uint8_t network_id[P2_KEY_BYTES]);
 
+/* At start: the newest stored receipt of a helper; the next one follows its sequence. P2_E_NOENT. */
+int p2_receipt_restore(struct p2_ledger *ledger, const struct p2_msg_statement *statement);
+
 /* As stored (table receipts; key: the helper's id) and as files: version, size, statement, signature.
  * out[P2_RECEIPT_BYTES_MAX]. */
 #define P2_RECEIPT_VERSION   1
