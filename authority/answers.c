@@ -275,15 +275,15 @@ static int count_replica(struct p2_task *task, struct p2_session *session, struc
     return task->agreed >= task->replicas ? 1 : 0;
 }
 
-static void ask_audit(struct p2_core *core, const struct p2_lease *lease,
+static void ask_audit(const struct p2_session *session, const struct p2_task_answer *answer,
                       const struct p2_task *task, struct p2_outbox *out)
 {
     struct p2_effect *effect = p2_outbox_add(out, P2_EFFECT_AUDIT);
-    effect->peer = lease->peer;
-    effect->helper = p2_helper_at(&core->helpers, lease->peer)->id;
+    effect->peer = answer->peer;
+    effect->helper = answer->helper;
     effect->tag = task->tag;
-    effect->lease = lease->id;
-    effect->session = lease->session;
+    effect->lease = answer->lease;
+    effect->session = session->index;
     effect->task = task->id;
     effect->kernel = task->kernel;
     effect->output_max = task->output_max;
@@ -348,10 +348,35 @@ static void consider(struct p2_core *core, struct p2_lease *lease, struct p2_tas
         return;
     }
     if (verdict == P2_VERIFY_AUDIT) {
-        ask_audit(core, lease, task, out);
+        bool is_state = (task->flags & P2_TASK_VIEW) == 0;
+        if (is_state && p2_dispatch_local(core, session, task, now_us, out)) {
+            task->must_recompute = task->may_count = true;
+            task->kept_tier = lease->tier;
+            return;
+        }
+        ask_audit(session, &task->answers[task->answer_count - 1], task, out);
     }
     core->counters.results_accepted++;
     settle(core, session, task, lease->tier, now_us, out);
+}
+
+bool p2_answer_kept(struct p2_core *core, struct p2_session *session, struct p2_task *task,
+                    uint64_t now_us, struct p2_outbox *out)
+{
+    if (!task->may_count || !task->has_digest || task->state == P2_TASK_SETTLED) {
+        return false;
+    }
+    for (uint32_t i = 0; i < task->answer_count; i++) {
+        const struct p2_task_answer *answer = &task->answers[i];
+        if (!answer->is_refused &&
+            memcmp(answer->digest, task->digest, sizeof answer->digest) == 0) {
+            ask_audit(session, answer, task, out);
+            break;
+        }
+    }
+    core->counters.results_accepted++;
+    settle(core, session, task, task->kept_tier, now_us, out);
+    return true;
 }
 
 int p2_answer_checked(struct p2_core *core, const struct p2_event *event, uint64_t now_us,

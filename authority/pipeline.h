@@ -84,7 +84,10 @@ struct p2_task {
     enum p2_frame_reason reason; /* the worst that happened so far */
     enum p2_local_state local;
     bool must_recompute; /* verification wants our own result: helpers' answers only compare */
-    uint64_t frame;      /* emitted in */
+    bool may_count; /* ... but a kept result may count when own cores do not make it: then it is
+                          * audited afterwards */
+    enum p2_tier kept_tier; /* whose result is kept then */
+    uint64_t frame;         /* emitted in */
     uint64_t due_frame;
     uint64_t due_us; /* slot of due_frame */
     uint64_t emitted_us;

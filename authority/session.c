@@ -1,6 +1,7 @@
 /* One session: frames, players, journal. */
 #include "authority/session.h"
 
+#include "authority/answers.h"
 #include "authority/core.h"
 #include "authority/dispatch.h"
 
@@ -367,6 +368,9 @@ static void count_delivery(struct p2_frame_record *record, const struct p2_task 
 
 static void deliver(struct p2_core *core, struct p2_session *session, struct p2_task *task)
 {
+    if (task->state != P2_TASK_SETTLED) {
+        (void)p2_answer_kept(core, session, task, core->now_us, session->out);
+    }
     bool is_degraded = task->state != P2_TASK_SETTLED;
     enum p2_frame_reason reason = task->reason;
     if (is_degraded && reason == P2_FRAME_REASON_NONE) {

@@ -13,8 +13,9 @@
 #include <stdint.h>
 
 enum p2_verdict {
-    P2_VERIFY_ACCEPT,   /* it counts */
-    P2_VERIFY_AUDIT,    /* it counts, and AUDIT asks for a recomputation afterwards */
+    P2_VERIFY_ACCEPT, /* it counts */
+    P2_VERIFY_AUDIT, /* own cores compute it too: before it counts where they can in time (then their
+                         * result is delivered), else it counts and AUDIT asks for it afterwards */
     P2_VERIFY_RECOMPUTE /* it does not count: own cores compute, its digest is compared (shadow) */
 };
 

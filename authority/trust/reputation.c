@@ -125,12 +125,12 @@ struct p2_judgement p2_reputation_fault(struct p2_reputation *rep, const struct 
     return judgement;
 }
 
-void p2_reputation_good(struct p2_reputation *rep, uint8_t kernel, bool is_compared)
+void p2_reputation_good(struct p2_reputation *rep, uint8_t kernel, uint64_t tasks, bool is_compared)
 {
     struct p2_kernel_record *record = &rep->kernels[kernel];
-    record->n++;
-    record->tasks++;
-    record->audits += is_compared ? 1 : 0;
+    record->n += tasks;
+    record->tasks += tasks;
+    record->audits += is_compared ? tasks : 0;
 }
 
 void p2_reputation_cleared(struct p2_reputation *rep, uint64_t tasks)

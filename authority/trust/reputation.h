@@ -91,8 +91,9 @@ void p2_reputation_init(struct p2_reputation *rep, const struct p2_id *id, uint6
 struct p2_judgement p2_reputation_fault(struct p2_reputation *rep, const struct p2_fault *fault,
                                         uint64_t now_s);
 
-/* A task of `kernel` counted: it passed its check, and where `is_compared` our own result too. */
-void p2_reputation_good(struct p2_reputation *rep, uint8_t kernel, bool is_compared);
+/* `tasks` of `kernel` counted: they passed their check, and where `is_compared` our own result too. */
+void p2_reputation_good(struct p2_reputation *rep, uint8_t kernel, uint64_t tasks,
+                        bool is_compared);
 
 /* `tasks` more cleared (ledger): +1 for every 1,000. */
 void p2_reputation_cleared(struct p2_reputation *rep, uint64_t tasks);

@@ -162,7 +162,7 @@ static enum p2_verdict decide(void *ctx, const struct p2_verify_case *item)
     if (is_drawn) {
         return P2_VERIFY_AUDIT; /* counts as good when it was compared */
     }
-    p2_reputation_good(rep, item->kernel, false);
+    p2_reputation_good(rep, item->kernel, 1, false);
     return P2_VERIFY_ACCEPT;
 }
 
@@ -286,9 +286,9 @@ static void hear_compared(struct p2_trust *trust, struct p2_reputation *rep,
         judge(trust, rep, event, event->is_inside ? P2_FAULT_INSIDE : P2_FAULT_OUTSIDE, effects);
     } else if (!event->is_inside) {
         judge(trust, rep, event, P2_FAULT_TAKEN_BACK, effects);
-        p2_reputation_good(rep, event->kernel, true);
+        p2_reputation_good(rep, event->kernel, 1, true);
     } else {
-        p2_reputation_good(rep, event->kernel, true);
+        p2_reputation_good(rep, event->kernel, 1, true);
     }
 }
 
