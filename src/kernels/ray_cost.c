@@ -191,6 +191,26 @@ bool p2_ray_looks_next(struct p2_ray_looks *looks, const struct p2_ray_view *vie
     return true;
 }
 
+int p2_ray_looks_check(struct p2_ray_looks *looks, const struct p2_ray_view *view,
+                       struct p2c2r_bytes result, p2_ray_place_fn is_right, void *task)
+{
+    unsigned at;
+    while (p2_ray_looks_next(looks, view, &at)) {
+        if (!is_right(task, result, at)) {
+            return P2C2R_KERNEL_BAD_RESULT;
+        }
+    }
+    return P2C2R_KERNEL_OK;
+}
+
+int p2_ray_room(const struct p2c2r_kernel_args *args, size_t size)
+{
+    if (args->output_capacity < size) {
+        return P2C2R_KERNEL_OUTPUT_FULL;
+    }
+    return args->arena_size < P2_RAY_ARENA_BYTES ? P2C2R_KERNEL_ARENA_FULL : P2C2R_KERNEL_OK;
+}
+
 bool p2_ray_faces_are_valid(const uint8_t *faces, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -257,6 +277,19 @@ void p2_ray_sampler_end(struct p2_ray_sampler *sampler)
 uint64_t p2_ray_sampler_units(const struct p2_ray_sampler *sampler, unsigned pixels)
 {
     return 1 + (START_TILE_NS + sampler->ns * pixels / sampler->count) / 1000u;
+}
+
+uint64_t p2_ray_sampler_tile(struct p2_ray_sampler *sampler,
+                             void (*work)(void *task, unsigned x, unsigned y), void *task)
+{
+    for (unsigned i = 0; i < P2_RAY_SAMPLES; i++) {
+        unsigned x, y;
+        p2_ray_sampler_pixel(sampler, i, &x, &y);
+        p2_ray_sampler_begin(sampler, x, y);
+        work(task, x, y);
+        p2_ray_sampler_end(sampler);
+    }
+    return p2_ray_sampler_units(sampler, sampler->view->tile_w * sampler->view->tile_h);
 }
 
 uint64_t p2_ray_list_units(const struct p2_ray_view *view, unsigned count, unsigned samples)

@@ -49,6 +49,16 @@ void p2_ray_looks_pixels(struct p2_ray_looks *looks, const struct p2_ray_view *v
 bool p2_ray_looks_next(struct p2_ray_looks *looks, const struct p2_ray_view *view,
                        unsigned *ret_at);
 
+/* Looks at all of them: BAD_RESULT at the first that is_right refuses, OK when none is left. `task`
+ * is passed on; its work must be counted in `view`. */
+typedef bool (*p2_ray_place_fn)(void *task, struct p2c2r_bytes result, unsigned at);
+int p2_ray_looks_check(struct p2_ray_looks *looks, const struct p2_ray_view *view,
+                       struct p2c2r_bytes result, p2_ray_place_fn is_right, void *task);
+
+/* What a run needs before it begins: OUTPUT_FULL without room for `size` bytes, ARENA_FULL without
+ * the arena of all ray kernels, else OK. */
+int p2_ray_room(const struct p2c2r_kernel_args *args, size_t size);
+
 /* The work of a check that ends within 50 us, the most an event loop may spend: the rest is for
  * reading the input, finding suspects, the look that passes the budget, and a cold cache. */
 #define P2_RAY_CHECK_NS 15000u
@@ -87,6 +97,10 @@ void p2_ray_sampler_end(struct p2_ray_sampler *sampler);
 
 /* Cost units of `pixels` pixels. */
 uint64_t p2_ray_sampler_units(const struct p2_ray_sampler *sampler, unsigned pixels);
+
+/* All of that for a whole tile; `work` does a pixel's, counted in the sampler's view. */
+uint64_t p2_ray_sampler_tile(struct p2_ray_sampler *sampler,
+                             void (*work)(void *task, unsigned x, unsigned y), void *task);
 
 /* Cost units of `count` things when the view's counters hold the work of `samples` of them. */
 uint64_t p2_ray_list_units(const struct p2_ray_view *view, unsigned count, unsigned samples);

@@ -99,11 +99,9 @@ static int run(const struct p2c2r_kernel_args *args, size_t *ret_size)
     if (!read_input(&task, args->input, args->blobs, args->blob_count)) {
         return P2C2R_KERNEL_BAD_INPUT;
     }
-    if (args->output_capacity < result_size(&task)) {
-        return P2C2R_KERNEL_OUTPUT_FULL;
-    }
-    if (args->arena_size < P2_RAY_ARENA_BYTES) {
-        return P2C2R_KERNEL_ARENA_FULL;
+    int room = p2_ray_room(args, result_size(&task));
+    if (room != P2C2R_KERNEL_OK) {
+        return room;
     }
     if (task.mode == MODE_FACES) {
         for (unsigned i = 0; i < task.count; i++) {
@@ -133,6 +131,15 @@ static bool lights_are_possible(const struct task *task, struct p2c2r_bytes resu
     return is_right;
 }
 
+static bool place_is_right(void *checked, struct p2c2r_bytes result, unsigned at)
+{
+    struct task *task = checked;
+    uint8_t right = task->mode == MODE_FACES
+                        ? face_light(task, at)
+                        : pixel_light(task, at % task->view.tile_w, at / task->view.tile_w);
+    return result.data[at] == right;
+}
+
 static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result, uint64_t secret)
 {
     struct task task;
@@ -144,21 +151,17 @@ static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result
     }
     struct p2_kernel_random random = p2_kernel_random_start(secret, KERNEL_VERSION);
     struct p2_ray_looks looks;
-    unsigned at;
     if (task.mode == MODE_FACES) {
         p2_ray_looks_list(&looks, task.count, LIST_SPOTS, CHECK_NS, &random);
     } else {
         p2_ray_looks_tile(&looks, &task.view, result.data, CHECK_NS, &random);
     }
-    while (p2_ray_looks_next(&looks, &task.view, &at)) {
-        uint8_t right = task.mode == MODE_FACES
-                            ? face_light(&task, at)
-                            : pixel_light(&task, at % task.view.tile_w, at / task.view.tile_w);
-        if (result.data[at] != right) {
-            return P2C2R_KERNEL_BAD_RESULT;
-        }
-    }
-    return P2C2R_KERNEL_OK;
+    return p2_ray_looks_check(&looks, &task.view, result, place_is_right, &task);
+}
+
+static void sample(void *task, unsigned x, unsigned y)
+{
+    (void)pixel_light(task, x, y);
 }
 
 static uint64_t cost(struct p2c2r_bytes input, const struct p2c2r_bytes *blobs, uint32_t blob_count)
@@ -184,14 +187,7 @@ static uint64_t cost(struct p2c2r_bytes input, const struct p2c2r_bytes *blobs, 
     view->rays = 1;
     p2_ray_sampler_start(&sampler, view, 1.5F * (float)directions / (float)few);
     sampler.share_max = (float)directions / (float)few;
-    for (unsigned i = 0; i < P2_RAY_SAMPLES; i++) {
-        unsigned x, y;
-        p2_ray_sampler_pixel(&sampler, i, &x, &y);
-        p2_ray_sampler_begin(&sampler, x, y);
-        (void)pixel_light(&task, x, y);
-        p2_ray_sampler_end(&sampler);
-    }
-    return p2_ray_sampler_units(&sampler, view->tile_w * view->tile_h);
+    return p2_ray_sampler_tile(&sampler, sample, &task);
 }
 
 /* Directions of a cosine distribution: a point of the unit disc, lifted to the sphere (Malley). */
