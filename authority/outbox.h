@@ -31,7 +31,8 @@ enum p2_event_type {
     P2_EVENT_COMPUTED, /* session, task, status, bytes: answer to COMPUTE, exactly one for each, also
                         * when cancelled; status P2_OK or P2_E_*; exec_us */
     P2_EVENT_INPUT,    /* session, player, sequence, bytes: one input of a player */
-    P2_EVENT_BAN       /* peer, until_us: policy (issue of trust) stops work until then */
+    P2_EVENT_GAME, /* session: the game that runs elsewhere is done with the frame (session.h) */
+    P2_EVENT_BAN   /* peer, until_us: policy (issue of trust) stops work until then */
 };
 
 struct p2_event {
