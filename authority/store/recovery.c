@@ -41,7 +41,7 @@ static int read_tail(struct recovery *recovery)
 static int list_checkpoints(struct recovery *recovery, struct p2_snapshot_info *infos,
                             size_t *ret_count)
 {
-    struct p2_snapshot_place place = p2_session_place(recovery->session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(recovery->session);
     struct p2_txn txn;
     size_t kept = 0, damaged = 0;
     p2_txn_begin_read(&txn, recovery->store);
@@ -60,7 +60,7 @@ static int list_checkpoints(struct recovery *recovery, struct p2_snapshot_info *
 static int read_checkpoint(struct recovery *recovery, uint64_t number, struct p2_buf *world,
                            struct p2_buf *host)
 {
-    struct p2_snapshot_place place = p2_session_place(recovery->session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(recovery->session);
     struct p2_txn txn;
     p2_txn_begin_read(&txn, recovery->store);
     int error = p2_checkpoint_read(&txn, recovery->session, P2_SNAPSHOT_CHECKPOINT, number,

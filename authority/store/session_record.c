@@ -35,7 +35,7 @@ void p2_session_chain(struct p2_chain *chain, uint64_t session, uint32_t timelin
     p2_chain_init(chain, p2_span(name, sizeof name));
 }
 
-struct p2_snapshot_place p2_session_place(uint64_t session)
+struct p2_snapshot_place p2_session_snapshot_place(uint64_t session)
 {
     return (struct p2_snapshot_place){.snapshots = p2_authority_table(P2_TABLE_SAVES),
                                       .chunks = p2_authority_table(P2_TABLE_CHUNKS),
@@ -254,7 +254,7 @@ int p2_session_save_delete(struct p2_txn *txn, uint64_t session, enum p2_snapsho
                            uint64_t number)
 {
     uint8_t key[CHECKPOINT_KEY];
-    struct p2_snapshot_place place = p2_session_place(session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(session);
     int error = p2_snapshot_delete(txn, &place, kind, number);
     if (error == P2_OK) {
         (void)checkpoint_key(key, session, kind, number, 0);
