@@ -46,6 +46,8 @@ void p2_dispatch_finish(struct p2_core *core, struct p2_lease *lease)
     if (helper->link == lease->link && helper->state != P2_HELPER_ABSENT) {
         p2_blobs_unpin(&helper->blobs, lease->handles, lease->handle_count);
     }
+    p2_verify_released(&core->options.verify, lease->owed_us);
+    lease->owed_us = 0;
     int error = p2_lease_move(&core->leases, lease, P2_LEASE_RELEASE, core->now_us);
     P2_ASSERT(error == P2_OK);
 }
@@ -281,6 +283,16 @@ static void give(struct p2_core *core, struct p2_session *session, struct p2_tas
     p2_helper_enqueue(helper, &core->leases, lease, now_us);
     p2_share_add(&session->placement.share, helper);
     p2_dispatch_refresh(session, task);
+    const struct p2_verify_ask ask = {
+        .helper = helper->id,
+        .kernel = task->kernel,
+        .weight = task->weight,
+        .is_state = (task->flags & P2_TASK_VIEW) == 0,
+        .is_cloud = helper->is_cloud,
+        .exec_us = p2_dispatch_local_us(core, task),
+        .now_us = now_us,
+    };
+    lease->owed_us = p2_verify_granted(&core->options.verify, &ask);
     if (helper->is_cloud) {
         core->counters.cloud_units += task->cost_units;
     }
@@ -293,7 +305,7 @@ static void give(struct p2_core *core, struct p2_session *session, struct p2_tas
 
 /* ---- own cores -------------------------------------------------------------------------------- */
 
-static uint32_t local_exec_us(const struct p2_core *core, const struct p2_task *task)
+uint32_t p2_dispatch_local_us(const struct p2_core *core, const struct p2_task *task)
 {
     uint64_t us = task->cost_units * core->local_speed[task->kernel].mean_ns / 1000u;
     return us < 1 ? 1 : us > P2_WIRE_BUDGET_MAX_US ? P2_WIRE_BUDGET_MAX_US : (uint32_t)us;
@@ -328,7 +340,7 @@ static uint64_t latest_us(const struct p2_core *core, const struct p2_task *task
 {
     uint64_t latest = task->due_us - P2_DELIVER_MARGIN_US;
     if (task->class == P2_CLASS_C1 && core->options.local_cores > 0 && !is_hurried) {
-        latest -= local_exec_us(core, task) + P2_LOCAL_MARGIN_US;
+        latest -= p2_dispatch_local_us(core, task) + P2_LOCAL_MARGIN_US;
     }
     return latest;
 }
@@ -350,10 +362,17 @@ static int place_on(struct p2_core *core, struct p2_session *session, struct p2_
         .key_count = task->key_count,
         .avoid = task->tried,
         .avoid_count = task->tried_count,
+        .verify = &core->options.verify,
+        .weight = task->weight,
+        .is_state = (task->flags & P2_TASK_VIEW) == 0,
+        .local_us = p2_dispatch_local_us(core, task),
     };
     struct p2_placement_choice choice;
     int error = p2_placement_choose(&session->placement, &core->helpers, &request, now_us, &choice);
     if (error != P2_OK) {
+        if (session->placement.is_audit_bound) {
+            raise_reason(task, P2_FRAME_REASON_AUDITS);
+        }
         if (task->lease_count == 0 && task->replicas == 1) {
             task->tried_count = 0; /* everybody had a try: the next look starts again */
         }
@@ -402,7 +421,7 @@ bool p2_dispatch_local(struct p2_core *core, struct p2_session *session, struct 
     if (task->local == P2_LOCAL_RUNNING) {
         return true;
     }
-    uint32_t exec_us = local_exec_us(core, task);
+    uint32_t exec_us = p2_dispatch_local_us(core, task);
     if (core->options.local_cores == 0 || core->job_count == P2_LOCAL_JOBS_MAX ||
         task->local == P2_LOCAL_FAILED || task->state == P2_TASK_SETTLED ||
         local_end_us(core, 0, exec_us, now_us) > task->due_us) {
@@ -492,7 +511,7 @@ static uint64_t add_to_hand(struct p2_core *core, const struct p2_task *task,
                 helper->hand_us = 0;
             }
             most_us = helper->hand_us > most_us ? helper->hand_us : most_us;
-            helper->hand_us += local_exec_us(core, task);
+            helper->hand_us += p2_dispatch_local_us(core, task);
         }
     }
     return most_us;
@@ -504,7 +523,7 @@ static bool is_last_call(const struct p2_core *core, const struct p2_task *task,
                          uint64_t now_us)
 {
     return core->options.local_cores > 0 &&
-           local_end_us(core, risk_us, local_exec_us(core, task), now_us) + LAST_CALL_US >=
+           local_end_us(core, risk_us, p2_dispatch_local_us(core, task), now_us) + LAST_CALL_US >=
                task->due_us;
 }
 
@@ -517,7 +536,7 @@ static void consider_local(struct p2_core *core, struct p2_session *session, str
     if (core->options.local_cores == 0 || task->local != P2_LOCAL_NONE) {
         return;
     }
-    uint32_t exec_us = local_exec_us(core, task);
+    uint32_t exec_us = p2_dispatch_local_us(core, task);
     bool is_idle = core->local_backlog_us / core->options.local_cores + exec_us <= LOCAL_SPARE_US;
     bool is_urgent = is_last_call(core, task, look->risk_us + hand_us, now_us);
     bool is_c0 = task->class == P2_CLASS_C0;

@@ -235,6 +235,25 @@ static uint64_t score_of(struct p2_helpers *helpers, const struct p2_helper *hel
     return us * 1000000u / available;
 }
 
+/* Is there time for the audits it will owe? */
+static bool is_admitted(const struct p2_helper *helper, const struct p2_placement_request *request,
+                        uint64_t now_us)
+{
+    if (request->verify == NULL) {
+        return true;
+    }
+    const struct p2_verify_ask ask = {
+        .helper = helper->id,
+        .kernel = request->kernel,
+        .weight = request->weight,
+        .is_state = request->is_state,
+        .is_cloud = helper->is_cloud,
+        .exec_us = request->local_us,
+        .now_us = now_us,
+    };
+    return p2_verify_admit(request->verify, &ask);
+}
+
 struct best {
     struct p2_placement_choice choice;
     uint64_t score;
@@ -258,9 +277,14 @@ int p2_placement_choose(struct p2_placement *placement, struct p2_helpers *helpe
     struct best beyond = {0};  /* anybody qualified */
     struct best lacking = {0}; /* qualified but for the contents */
     bool is_anybody = false;
+    placement->is_audit_bound = false;
     for (uint32_t i = 0; i < placement->active_count; i++) {
         struct p2_helper *helper = &helpers->items[placement->active[i]];
         if (!is_suitable(placement, helpers, helper, request, now_us)) {
+            continue;
+        }
+        if (!is_admitted(helper, request, now_us)) {
+            placement->is_audit_bound = true;
             continue;
         }
         is_anybody = true;
@@ -283,6 +307,7 @@ int p2_placement_choose(struct p2_placement *placement, struct p2_helpers *helpe
     }
     const struct best *best = within.is_found ? &within : beyond.is_found ? &beyond : &lacking;
     if (!best->is_found) {
+        placement->is_audit_bound = placement->is_audit_bound && !is_anybody;
         return is_anybody ? P2_E_AGAIN : P2_E_NOENT;
     }
     *ret_choice = best->choice;
