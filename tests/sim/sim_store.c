@@ -264,9 +264,9 @@ static void write_image(struct session *session, unsigned kinds)
 
 /* ---- what the simulator calls ----------------------------------------------------------------- */
 
-void sim_store_journal(struct sim_store *store, const struct p2_effect *effect)
+void sim_store_journal(struct sim_store *store, uint32_t number, const struct p2_effect *effect)
 {
-    struct session *session = &store->sessions[effect->session];
+    struct session *session = &store->sessions[number];
     struct p2_journal_entry entry;
     if (p2_journal_entry_of(effect, &entry) != P2_OK) {
         abort();

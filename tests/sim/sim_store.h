@@ -17,8 +17,8 @@ struct sim_store;
 struct sim_store *sim_store_open(struct sim *sim, uint32_t sessions, uint64_t first);
 void sim_store_close(struct sim_store *store);
 
-/* A JOURNAL effect; its session is below `sessions`. */
-void sim_store_journal(struct sim_store *store, const struct p2_effect *effect);
+/* A JOURNAL effect of session `session`, below `sessions`. */
+void sim_store_journal(struct sim_store *store, uint32_t session, const struct p2_effect *effect);
 
 /* The FRAME effect: `state` is the game's after it. Also lets time pass for the disk. */
 void sim_store_frame(struct sim_store *store, uint32_t session, uint64_t frame, uint64_t state,
