@@ -30,6 +30,7 @@ struct p2_checkpoint {
     uint8_t head[P2_CHAIN_HEAD];
     uint32_t schema;
     uint32_t host_bytes;
+    uint32_t sequences[P2_PLAYERS_MAX]; /* durable when it was written */
 };
 
 /* ---- session_record.c: bytes ------------------------------------------------------------------- */

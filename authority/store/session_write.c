@@ -293,6 +293,7 @@ static int find_place(struct p2_txn *txn, struct p2_session_saving *saving, stru
                                          .frame = saving->frame,
                                          .first = tail->first,
                                          .schema = saving->schema};
+    memcpy(checkpoint->sequences, tail->sequences, sizeof checkpoint->sequences);
     return error == P2_OK ? find_head(txn, saving, tail, checkpoint->head) : error;
 }
 
