@@ -260,7 +260,8 @@ static enum p2_overlay_verdict on_value(struct p2_overlay_op *op, struct p2_span
     }
     if (resolver->state == P2_RESOLVER_SEARCHING) {
         resolver->state = P2_RESOLVER_GATHERING;
-        resolver->due_us = now.mono_us + P2_RESOLVER_GATHER_US;
+        bool is_flood = resolver->collector.junk >= P2_RESOLVER_FLOOD;
+        resolver->due_us = now.mono_us + (is_flood ? 0 : P2_RESOLVER_GATHER_US);
         tell_change(resolver);
     }
     return P2_OVERLAY_MORE;

@@ -84,6 +84,10 @@ void p2_session_publisher_stop(struct p2_session_publisher *publisher);
 #define P2_RESOLVER_ROUNDS 3 /* measurements: retry after 1 s, then 5 s */
 #define P2_RESOLVER_GATHER_US \
     200000ull /* chosen: the p95 of a lookup at 50 ms round trip is 145 ms */
+/* With so much junk before the first valid record it is taken at once: what is read meanwhile costs
+ * CPU time. Chosen: four times the valid values a key can hold. */
+#define P2_RESOLVER_FLOOD 256
+
 /* A search that junk cut short (the collector's CPU limit) goes on with rounds a second apart until
  * then. DESIGN 6: 20 s. */
 #define P2_RESOLVER_JUNK_US 20000000ull

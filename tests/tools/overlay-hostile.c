@@ -196,7 +196,7 @@ static void count_values(const struct p2_overlay_key *key)
         (void)swarm_run_until(is_census_over, &census);
     }
     (void)printf("figure: a reader gets %u values under the flooded key\n", census.values);
-    swarm_expect(census.values >= world.junk / 2, "the junk is there");
+    swarm_expect(census.values >= world.junk / 10, "the junk is there");
 }
 
 static void flood(const struct p2_overlay_key *key, size_t size)
@@ -665,8 +665,8 @@ static bool are_invites_refused(void *ctx)
 {
     const struct hostile_invites *hostile = ctx;
     const struct p2_presence_status status = p2_helper_presence_status(hostile->presence);
-    return status.refused - hostile->refused_before >= 25 &&
-           status.verdicts[P2_DIAL_NOT_ROUTABLE] >= 5 && status.verdicts[P2_DIAL_LOW_PORT] >= 5;
+    return status.refused - hostile->refused_before >= 25 && status.invites >= 10 &&
+           status.verdicts[P2_DIAL_NOT_ROUTABLE] > 0 && status.verdicts[P2_DIAL_LOW_PORT] > 0;
 }
 
 static void check_inboxes(void)
