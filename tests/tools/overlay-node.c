@@ -12,6 +12,7 @@
 #include "overlay/helper_presence.h"
 #include "overlay/overlay_dht.h"
 #include "overlay/recruiter.h"
+#include "overlay/wakeup.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static struct {
     struct p2_overlay *overlay;
     struct p2_overlay_rules rules; /* network id of zeros: everybody here agrees on it */
     struct p2_identity identity;
+    struct p2_wakeup look;
     struct p2_helper_presence *presence;
     struct p2_recruiter *recruiter;
     uv_tcp_t listener;
@@ -47,6 +49,17 @@ static void on_state(struct p2_overlay *overlay, void *ctx)
 {
     (void)ctx;
     (void)printf("%s\n", p2_overlay_state_name(p2_overlay_status(overlay).state));
+}
+
+/* The process needs a moment until its port is bound. */
+static void on_look(void *ctx)
+{
+    (void)ctx;
+    if (p2_overlay_status(node.overlay).port_v4 != 0) {
+        (void)printf("ready\n");
+    } else {
+        (void)p2_wakeup_soon(&node.look);
+    }
 }
 
 static void on_down(int error, const char *text, void *ctx)
@@ -227,6 +240,7 @@ static void on_closed(void *ctx)
 static void on_signal(uv_signal_t *signal, int number)
 {
     (void)number;
+    p2_wakeup_cancel(&node.look);
     p2_helper_presence_close(node.presence);
     p2_recruiter_close(node.recruiter);
     if (node.is_listening) {
@@ -284,6 +298,8 @@ int main(int argc, char **argv)
         return 1;
     }
     p2_overlay_on_state(node.overlay, on_state, NULL);
+    p2_wakeup_init(&node.look, node.overlay, on_look, NULL);
+    (void)p2_wakeup_soon(&node.look);
     if (is_helper) {
         offer();
     }
