@@ -27,9 +27,11 @@
 #define FLOODERS    4
 #define SYBILS      16 /* nodes nearest a key */
 #define KNOWING     200
-#define PUZZLE_BITS 8 /* a key costs 0.14 s here; in the product 9 s */
+#define INVITERS    10 /* hostile authorities: of one only the newest invite counts */
+#define PUZZLE_BITS 8  /* a key costs 0.14 s here; in the product 9 s */
 #define BAR_TIME_US 20000000u
 #define BAR_CPU_US  100000u
+#define BASE_US     3000000u /* of measuring the other nodes' work */
 
 /* A hostile process. */
 struct intruder {
@@ -49,7 +51,9 @@ static struct {
     struct intruder flooders[FLOODERS];
     struct intruder sybils[SYBILS];
     struct p2_identity host, helper, authority, attacker;
-    uint64_t nonces[4];        /* solved puzzles, in this order */
+    uint64_t nonces[4]; /* solved puzzles, in this order */
+    struct p2_identity inviters[INVITERS];
+    uint64_t inviter_nonces[INVITERS];
     struct p2_overlay *reader; /* of the phase that runs */
 } world;
 
@@ -236,15 +240,22 @@ static struct meter start_meter(struct p2_overlay *overlay)
     return (struct meter){now.mono_us, now.cpu_us};
 }
 
-/* What everything on this thread did since then, the loop's work for all nodes included. */
+/* The reader's CPU time: what this thread used since then, without what it uses for all the other
+ * nodes, which is measured afterwards. */
 static void judge(const struct meter *meter, const char *what, bool is_found)
 {
     const struct p2_overlay_now now = p2_overlay_now(world.reader);
     uint64_t took = now.mono_us - meter->from_us, cpu = now.cpu_us - meter->from_cpu_us;
     swarm_expect(is_found, "%s among %u junk values is found", what, world.junk);
-    (void)printf("figure: %s: %.2f s (bar 20: %s), %.1f ms of CPU (bar 100: %s)\n", what,
-                 (double)took / 1e6, took < BAR_TIME_US ? "held" : "MISSED", (double)cpu / 1e3,
-                 cpu < BAR_CPU_US ? "held" : "MISSED");
+    swarm_run_for(BASE_US);
+    const struct p2_overlay_now later = p2_overlay_now(world.reader);
+    uint64_t others = (later.cpu_us - now.cpu_us) * took / (later.mono_us - now.mono_us);
+    uint64_t own = cpu > others ? cpu - others : 0;
+    (void)printf(
+        "figure: %s: %.2f s (bar 20: %s), %.1f ms of CPU (bar 100: %s), %.1f ms with other "
+        "nodes' work\n",
+        what, (double)took / 1e6, took < BAR_TIME_US ? "held" : "MISSED", (double)own / 1e3,
+        own < BAR_CPU_US ? "held" : "MISSED", (double)cpu / 1e3);
 }
 
 static struct p2_rng next_rng(void)
@@ -585,15 +596,15 @@ static void put_invite(unsigned i, unsigned copy)
         {127, 0, 0, 1}, {10, 0, 0, 1}, {192, 168, 1, 1}, {169, 254, 1, 1}, {224, 0, 0, 1}};
     const uint64_t now = p2_overlay_now(world.reader).unix_s;
     const uint8_t *a = unroutable[i % 5];
-    struct p2_overlay_invite invite = {.authority = id_of(&world.attacker),
+    struct p2_identity signer = world.inviters[i / 6 % INVITERS];
+    struct p2_overlay_invite invite = {.authority = id_of(&signer),
                                        .helper = id_of(&world.helper),
                                        .not_before = now,
                                        .expires = now + P2_INVITE_LIFE_S,
                                        .sequence = i + 1,
-                                       .puzzle_nonce = world.nonces[3],
+                                       .puzzle_nonce = world.inviter_nonces[i / 6 % INVITERS],
                                        .endpoint_count = 1,
                                        .endpoints = {address4(a[0], a[1], a[2], a[3], 4343)}};
-    struct p2_identity signer = world.attacker;
     const struct p2_id helper = id_of(&world.helper);
     uint8_t value[P2_INVITE_VALUE_BYTES], ephemeral[P2_KEY_BYTES];
     size_t size = P2_INVITE_SEALED_BYTES;
@@ -666,7 +677,7 @@ static bool are_invites_refused(void *ctx)
     const struct hostile_invites *hostile = ctx;
     const struct p2_presence_status status = p2_helper_presence_status(hostile->presence);
     return status.refused - hostile->refused_before >= 25 && status.invites >= 10 &&
-           status.verdicts[P2_DIAL_NOT_ROUTABLE] > 0 && status.verdicts[P2_DIAL_LOW_PORT] > 0;
+           status.verdicts[P2_DIAL_NOT_ROUTABLE] + status.verdicts[P2_DIAL_LOW_PORT] >= 5;
 }
 
 static void check_inboxes(void)
@@ -833,6 +844,9 @@ int main(int argc, char **argv)
     solve(&world.helper, &world.nonces[1]);
     solve(&world.authority, &world.nonces[2]);
     solve(&world.attacker, &world.nonces[3]);
+    for (int i = 0; i < INVITERS; i++) {
+        solve(&world.inviters[i], &world.inviter_nonces[i]);
+    }
     swarm.count = NODES;
     swarm_connect(0, 0);
     world.port = p2_overlay_status(swarm.nodes[NODES - 1]).port_v4;
