@@ -118,11 +118,12 @@ static void print_row(const char *name, const struct figures *f)
                  value_of(&f->profit), half_of(&f->profit));
 }
 
-/* The bars at c = 1 %, median life 2 h: overhead, wrong results, profit. */
+/* The bars at c = 1 %, median life 2 h: overhead, wrong results (18 strategies are judged at once: two half
+ * widths; the dynamic programme has the exact bound), profit. */
 static bool is_within_bars(const struct figures *f)
 {
     return value_of(&f->overhead) + half_of(&f->overhead) <= 1.10 &&
-           value_of(&f->wrong) - half_of(&f->wrong) <= 1e-6 &&
+           value_of(&f->wrong) - 2 * half_of(&f->wrong) <= 1e-6 &&
            value_of(&f->profit) + half_of(&f->profit) < 0;
 }
 
@@ -258,14 +259,14 @@ bool trust_profile(uint64_t seed, bool is_full)
                         .life_s = 7200,
                         .cheaters = 0.01,
                         .late = 0.01,
-                        .helpers = is_full ? 200 : 30,
+                        .helpers = is_full ? 200 : 20,
                         .seeds = is_full ? SEEDS_MAX : 10};
     bool is_optimum = show_optimum();
     bool is_grid = show_strategies(&cell, seed);
     bool is_bans = show_false_bans(seed, is_full ? 4000 : 400);
     bool is_sybils = trust_sybils(seed);
     trust_young(seed);
-    bool is_money = trust_self_dealing(seed, is_full ? 200000 : 20000);
+    bool is_money = trust_self_dealing(seed, is_full ? 100000 : 4000);
     if (is_full) {
         show_wide_grid(seed);
     }

@@ -94,8 +94,8 @@ double trust_optimum(double delta)
      * the rate is constant and lying for ever is best. */
     uint64_t k = p2_audit_k_ppb((uint32_t)(delta * 1e6 + 0.5));
     uint32_t top = (uint32_t)((1e9 / (double)P2_AUDIT_MIN_PPB - 1) / ((double)k / 1e9)) + 1;
-    double low = 0, high = 1;
-    for (int round = 0; round < 50; round++) {
+    double low = 0, high = 2 * (double)k / 1e9 * (1 - delta);
+    for (int round = 0; round < 30; round++) {
         double g = (low + high) / 2;
         double q = (double)P2_AUDIT_MIN_PPB / 1e9;
         double pass = (1 - delta) * (1 - q);
