@@ -414,13 +414,21 @@ int p2_answer_checked(struct p2_core *core, const struct p2_event *event, uint64
 
 /* ---- computed --------------------------------------------------------------------------------- */
 
-static bool take_job(struct p2_core *core, uint16_t session, uint64_t task,
+/* Jobs keep their order. The pool takes the most urgent one next, not the oldest: which one runs is
+ * not known here, only how many. */
+static bool take_job(struct p2_core *core, uint16_t session, uint64_t task, uint64_t now_us,
                      struct p2_local_job *ret_job)
 {
     for (uint32_t i = 0; i < core->job_count; i++) {
         if (core->jobs[i].session == session && core->jobs[i].task == task) {
             *ret_job = core->jobs[i];
-            core->jobs[i] = core->jobs[--core->job_count];
+            core->job_count--;
+            memmove(&core->jobs[i], &core->jobs[i + 1],
+                    (core->job_count - i) * sizeof core->jobs[0]);
+            uint32_t next = core->options.local_cores - 1u;
+            if (i <= next && next < core->job_count) {
+                core->jobs[next].started_us = now_us;
+            }
             core->local_backlog_us -= ret_job->predicted_us;
             return true;
         }
@@ -471,7 +479,7 @@ int p2_answer_computed(struct p2_core *core, const struct p2_event *event, uint6
                        struct p2_outbox *out)
 {
     struct p2_local_job job;
-    if (!take_job(core, event->session, event->task, &job)) {
+    if (!take_job(core, event->session, event->task, now_us, &job)) {
         return P2_E_STATE;
     }
     struct p2_session *session = &core->sessions[event->session];

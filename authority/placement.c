@@ -170,11 +170,10 @@ void p2_placement_rotate(struct p2_placement *placement, struct p2_helpers *help
 /* ---- choosing --------------------------------------------------------------------------------- */
 
 static void estimate(const struct p2_helper *helper, const struct p2_placement_request *request,
-                     struct p2_placement_choice *choice)
+                     uint64_t now_us, struct p2_placement_choice *choice)
 {
     uint32_t exec = p2_helper_exec_us(helper, request->kernel, request->cost_units);
-    uint64_t wait = helper->live < helper->cores ? 0 : helper->backlog_us / helper->cores;
-    uint64_t expected = (uint64_t)helper->rtt_us + wait + exec;
+    uint64_t expected = (uint64_t)helper->rtt_us + p2_helper_wait_us(helper, now_us) + exec;
     if (expected > ESTIMATE_MAX_US) {
         expected = ESTIMATE_MAX_US;
     }
@@ -290,7 +289,7 @@ int p2_placement_choose(struct p2_placement *placement, struct p2_helpers *helpe
         }
         is_anybody = true;
         struct p2_placement_choice choice = {.peer = placement->active[i]};
-        estimate(helper, request, &choice);
+        estimate(helper, request, now_us, &choice);
         if (!has_credit(helper, request->class) || now_us + choice.p95_us > request->latest_us ||
             is_avoided(helpers, helper, request)) {
             continue;
