@@ -76,9 +76,9 @@ static void recover_payout(struct life *life, const struct p2_ledger_entry *entr
                                .amount_nd = entry->amount_nd,
                                .at_s = entry->at_s,
                                .state = P2_PAYOUT_STARTED};
-    if (entry->kind == P2_ENTRY_PAYOUT) {
+    if (entry->kind == P2_LEDGER_PAYOUT) {
         (void)p2_payout_restore(&life->payouts, &payout);
-    } else if (entry->kind == P2_ENTRY_PAID || entry->kind == P2_ENTRY_UNPAID) {
+    } else if (entry->kind == P2_LEDGER_PAID || entry->kind == P2_LEDGER_UNPAID) {
         for (uint32_t i = 0; i < life->payouts.count; i++) {
             if (life->payouts.items[i].number == entry->reference) {
                 life->payouts.items[i] = life->payouts.items[--life->payouts.count];

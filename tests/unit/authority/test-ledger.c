@@ -172,7 +172,7 @@ static void funded_work_stops_at_money_budget_and_subsidy(void)
                                    entries, &count),
                     P2_OK);
     P2_ASSERT_EQUAL(count, 2);
-    P2_ASSERT_EQUAL(entries[0].kind, P2_ENTRY_SUBSIDY);
+    P2_ASSERT_EQUAL(entries[0].kind, P2_LEDGER_SUBSIDY);
     P2_ASSERT_ERROR(p2_ledger_earn(&ledger, &helper, &session, 1000000, 1, 41666, &limits, NOW_S,
                                    entries, &count),
                     P2_E_LIMIT); /* the subsidy of this hour */
@@ -202,7 +202,7 @@ static void entries_that_lie_are_refused(void)
 {
     struct p2_ledger ledger;
     struct p2_ledger_entry entry = {.number = 1,
-                                    .kind = P2_ENTRY_CREDIT,
+                                    .kind = P2_LEDGER_CREDIT,
                                     .to = P2_ACCOUNT_GAMER,
                                     .key = id_of(2),
                                     .amount_nd = 5};
@@ -210,7 +210,7 @@ static void entries_that_lie_are_refused(void)
     P2_ASSERT_ERROR(p2_ledger_apply(&ledger, &entry), P2_OK);
     P2_ASSERT_ERROR(p2_ledger_apply(&ledger, &entry), P2_E_CORRUPT); /* its number was */
     struct p2_ledger_entry charge = {.number = 2,
-                                     .kind = P2_ENTRY_CHARGE,
+                                     .kind = P2_LEDGER_CHARGE,
                                      .from = P2_ACCOUNT_GAMER,
                                      .to = P2_ACCOUNT_ESCROW,
                                      .key = id_of(2),
@@ -223,7 +223,7 @@ static void entries_that_lie_are_refused(void)
     charge.to = P2_ACCOUNT_ESCROW;
     P2_ASSERT_ERROR(p2_ledger_apply(&ledger, &charge), P2_OK);
     struct p2_ledger_entry clear = {.number = 3,
-                                    .kind = P2_ENTRY_CLEAR,
+                                    .kind = P2_LEDGER_CLEAR,
                                     .from = P2_ACCOUNT_HELD,
                                     .to = P2_ACCOUNT_HELPER,
                                     .key = id_of(1)};
@@ -236,7 +236,7 @@ static void entries_have_their_golden_form(void)
 {
     struct p2_ledger_entry entry = {.number = 42,
                                     .at_s = NOW_S,
-                                    .kind = P2_ENTRY_FORFEIT,
+                                    .kind = P2_LEDGER_FORFEIT,
                                     .from = P2_ACCOUNT_HELD,
                                     .to = P2_ACCOUNT_HOST,
                                     .amount_nd = 123456789,
