@@ -304,7 +304,7 @@ static bool read_ban(struct p2_ctl_call *call, struct p2_ban_entry *entry)
     if (!read_who(call, entry)) {
         return false;
     }
-    if (reason == NULL || strlen(reason) > P2_BAN_REASON_MAX ||
+    if (reason == NULL || reason[0] == '\0' || strlen(reason) > P2_BAN_REASON_MAX ||
         (hours != NULL && (count < 1 || count > HOURS_MAX))) {
         p2_ctl_refuse(call, P2_E_INVALID, "a reason of at most %u bytes, and 1 to %d hours",
                       P2_BAN_REASON_MAX, HOURS_MAX);
