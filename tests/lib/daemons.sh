@@ -29,13 +29,18 @@ lacks() { [[ $1 != *"$2"* ]]; }
 ended() { ! kill -0 "$1" 2>/dev/null; }
 # number NAME: a number of the summary
 number() { sed -n "s/.*\"$1\":\([0-9]*\)[,.}].*/\1/p" "$folder/summary"; }
-wait_for() { # wait_for FILE PATTERN: up to ten seconds
+wait_for() { # wait_for FILE PATTERN: up to two minutes
     local i
-    for ((i = 0; i < 200; i++)); do
+    for ((i = 0; i < 2400; i++)); do
         grep -q -- "$2" "$1" 2>/dev/null && return 0
         read -rt 0.05 <> <(:) || :
     done
     return 1
+}
+# The installed folder of modules is not there yet, and a build tree may be writable for others.
+install_steady() { # sets $steady
+    steady=$folder/steady.so
+    install -m 755 "$build/src/games/steady.so" "$steady"
 }
 # start_authority ARGUMENT...: sets $authority and $address; the summary goes to $folder/summary
 start_authority() {
