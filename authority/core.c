@@ -203,6 +203,8 @@ int p2_core_step(struct p2_core *core, const struct p2_event *event, uint64_t no
         return p2_answer_computed(core, event, core->now_us, out);
     case P2_EVENT_INPUT:
         return p2_session_input(core, event);
+    case P2_EVENT_CORRECT:
+        return p2_session_correct(core, event);
     case P2_EVENT_GAME:
         return p2_session_game(core, event, core->now_us, out);
     }

@@ -1,6 +1,7 @@
 /* One session: frames, players, journal. */
 #include "authority/session.h"
 
+#include "authority/answers.h"
 #include "authority/core.h"
 #include "authority/dispatch.h"
 
@@ -60,6 +61,10 @@ int p2_session_close(struct p2_core *core, uint16_t index, struct p2_outbox *out
         return P2_E_RANGE;
     }
     p2_pipeline_begin(&session->pipeline);
+    for (uint32_t i = 0; i < session->correction_count; i++) {
+        p2_pipeline_drop(&session->pipeline, &session->corrections[i].result);
+    }
+    session->correction_count = 0;
     while (session->pipeline.all.count > 0) {
         drop_task(core, session, p2_pipeline_at(&session->pipeline, session->pipeline.all.first),
                   false, out);
@@ -364,6 +369,9 @@ static void count_delivery(struct p2_frame_record *record, const struct p2_task 
 
 static void deliver(struct p2_core *core, struct p2_session *session, struct p2_task *task)
 {
+    if (task->state != P2_TASK_SETTLED) {
+        (void)p2_answer_kept(core, session, task, core->now_us, session->out);
+    }
     bool is_degraded = task->state != P2_TASK_SETTLED;
     enum p2_frame_reason reason = task->reason;
     if (is_degraded && reason == P2_FRAME_REASON_NONE) {
@@ -394,6 +402,65 @@ static void deliver(struct p2_core *core, struct p2_session *session, struct p2_
     if (session->game.on_result != NULL) {
         session->game.on_result(session->game.ctx, &delivery);
     }
+}
+
+int p2_session_correct(struct p2_core *core, const struct p2_event *event)
+{
+    struct p2_session *session = session_at(core, event->session);
+    if (session == NULL) {
+        return P2_E_RANGE;
+    }
+    struct p2_pipeline *pipeline = &session->pipeline;
+    struct p2_task *task = p2_pipeline_find(pipeline, event->task);
+    if (task != NULL) {
+        if (task->state != P2_TASK_SETTLED || event->bytes.size > task->output_max) {
+            return P2_E_STATE;
+        }
+        p2_pipeline_forget(pipeline, task);
+        return p2_pipeline_keep(pipeline, task, event->bytes);
+    }
+    if (session->correction_count == P2_CORRECTIONS_MAX) {
+        session->corrections_lost++;
+        return P2_E_LIMIT;
+    }
+    struct p2_correction *correction = &session->corrections[session->correction_count];
+    memset(correction, 0, sizeof *correction);
+    int error = p2_pipeline_hold(pipeline, &correction->result, event->bytes);
+    if (error != P2_OK) {
+        session->corrections_lost++;
+        return error;
+    }
+    correction->task = event->task;
+    correction->tag = event->tag;
+    correction->kernel = event->kernel;
+    session->correction_count++;
+    return P2_OK;
+}
+
+/* What audits found since the last frame: before this frame's results, so that the game repairs what it
+ * built on and then goes on. */
+static void deliver_corrections(struct p2_session *session)
+{
+    for (uint32_t i = 0; i < session->correction_count; i++) {
+        struct p2_correction *correction = &session->corrections[i];
+        struct p2_delivery delivery = {
+            .task = correction->task,
+            .tag = correction->tag,
+            .kernel = correction->kernel,
+            .is_corrected = true,
+            .reason = P2_FRAME_REASON_RESULT_REFUSED,
+            .tier = P2_TIER_LOCAL,
+            .result = p2_span(correction->result.data, correction->result.size),
+        };
+        struct p2_effect *effect = journal(session, P2_JOURNAL_CORRECTED);
+        effect->task = correction->task;
+        effect->result = delivery.result;
+        if (session->game.on_result != NULL) {
+            session->game.on_result(session->game.ctx, &delivery);
+        }
+        p2_pipeline_drop(&session->pipeline, &correction->result);
+    }
+    session->correction_count = 0;
 }
 
 static void ship(struct p2_session *session, uint64_t now_us)
@@ -455,6 +522,7 @@ static void run_frame(struct p2_core *core, struct p2_session *session, uint64_t
     if (session->game.tick != NULL) {
         session->game.tick(session->game.ctx, pipeline->frame);
     }
+    deliver_corrections(session);
     deliver_all(core, session);
     if (session->game.commit != NULL) {
         session->game.commit(session->game.ctx, pipeline->frame);

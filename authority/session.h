@@ -14,6 +14,7 @@
 #include "authority/outbox.h"
 #include "authority/pipeline.h"
 #include "authority/placement.h"
+#include "authority/trust/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ struct p2_delivery {
     uint64_t frame; /* emitted in */
     uint8_t kernel;
     bool is_degraded;            /* nobody in time: take the declared degraded answer */
+    bool is_corrected;           /* delivered before, wrongly: `result` is right, repair forward */
     enum p2_frame_reason reason; /* why; of a settled task: what went wrong before */
     enum p2_tier tier;           /* who computed it: for display, never for the state */
     struct p2_span result;       /* empty when degraded */
@@ -73,6 +75,14 @@ struct p2_content {
     struct p2_span bytes; /* NULL: removed */
 };
 
+/* A right result that follows a wrong one, at the next frame. */
+struct p2_correction {
+    uint64_t task;
+    uint64_t tag;
+    uint8_t kernel;
+    struct p2_block result;
+};
+
 struct p2_session {
     bool is_used;
     bool is_in_frame;      /* callbacks run: submit is allowed */
@@ -86,6 +96,9 @@ struct p2_session {
     struct p2_player players[P2_PLAYERS_MAX];
     uint64_t linked_owners[P2_CORE_TAGS_MAX]; /* owners with a declared link to a player */
     uint32_t linked_count;
+    struct p2_correction corrections[P2_CORRECTIONS_MAX]; /* in the order they came */
+    uint32_t correction_count;
+    uint64_t corrections_lost;                         /* there was no room: counted, shown */
     struct p2_content contents[2 * P2_CORE_BLOBS_MAX]; /* open addressing by key */
     struct p2_content scratch[P2_CORE_BLOBS_MAX];      /* for building it again */
     uint32_t content_count;                            /* places in use, removed ones too */
@@ -149,6 +162,7 @@ struct p2_span p2_session_content(const struct p2_session *session, uint64_t key
 
 /* Parts of p2_core_step. */
 int p2_session_input(struct p2_core *core, const struct p2_event *event);
+int p2_session_correct(struct p2_core *core, const struct p2_event *event);
 int p2_session_game(struct p2_core *core, const struct p2_event *event, uint64_t now_us,
                     struct p2_outbox *out);
 void p2_session_run_slots(struct p2_core *core, struct p2_session *session, uint64_t now_us,

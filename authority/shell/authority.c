@@ -77,39 +77,32 @@ static void perform_compute(struct p2_authority *authority, const struct p2_effe
 
 static void perform_audit(struct p2_authority *authority, const struct p2_effect *effect)
 {
-    struct p2_compute_contents contents;
+    struct p2_compute_contents contents = {.count = 0};
     const struct p2_hosted *hosted = p2_hosted_of(authority, effect->session);
-    const struct p2_peer *peer = authority->helpers[effect->peer];
-    const struct p2_task *task =
-        p2_pipeline_find(&authority->core.sessions[effect->session].pipeline, effect->task);
-    if (hosted == NULL || peer == NULL || task == NULL ||
-        p2_hosted_contents(hosted, effect->keys, effect->handle_count, &contents) != P2_OK) {
-        return; /* what it needs is gone */
-    }
     const struct p2_compute_case what = {
         .kernel = effect->kernel,
         .session = effect->session,
         .lease = effect->lease,
         .task = effect->task,
-        .tag = task->tag,
-        .helper = peer->id,
-        .is_state = (task->flags & P2_TASK_VIEW) == 0,
+        .tag = effect->tag,
+        .helper = effect->helper,
     };
-    int error =
-        p2_compute_audit(authority->compute, &what, effect->input, effect->result, &contents);
-    if (error != P2_OK) {
+    int error = hosted == NULL ? P2_E_NOENT
+                               : p2_hosted_contents(hosted, effect->keys, effect->handle_count,
+                                                    &contents);
+    if (error == P2_OK) {
+        error = p2_compute_audit(authority->compute, &what, effect->input, effect->result,
+                                 &contents);
+    }
+    if (error != P2_OK) { /* no memory, or the session ends */
         P2_LOG(&authority->daemon->log, P2_LEVEL_WARN, "audit_skipped", P2_LOG_ERROR(error));
     }
 }
 
 static void note_integrity(struct p2_authority *authority, const struct p2_effect *effect)
 {
-    const struct p2_peer *peer = authority->helpers[effect->peer];
-    if (peer != NULL) {
-        struct p2_id id = peer->id;
-        p2_authority_lie(authority, &id, effect->is_known ? "recomputation" : "check",
-                         effect->kernel);
-    }
+    struct p2_id id = effect->helper;
+    p2_authority_lie(authority, &id, effect->is_known ? "recomputation" : "check", effect->kernel);
 }
 
 static void note_strike(struct p2_authority *authority, const struct p2_effect *effect)
@@ -185,6 +178,9 @@ static void perform(struct p2_authority *authority, const struct p2_effect *effe
         break;
     case P2_EFFECT_INTEGRITY:
         note_integrity(authority, effect);
+        break;
+    case P2_EFFECT_PROVEN:
+        authority->policy.audits++;
         break;
     case P2_EFFECT_STRIKE:
         note_strike(authority, effect);
@@ -306,11 +302,14 @@ static void on_audited(void *ctx, const struct p2_compute_case *what,
     struct p2_authority *authority = ctx;
     authority->policy.audits += verdict != P2_COMPUTE_UNKNOWN ? 1 : 0;
     if (verdict == P2_COMPUTE_WRONG) {
-        struct p2_hosted *hosted = p2_hosted_of(authority, what->session);
+        const struct p2_event event = {.type = P2_EVENT_CORRECT,
+                                       .session = what->session,
+                                       .task = what->task,
+                                       .tag = what->tag,
+                                       .kernel = (uint8_t)what->kernel,
+                                       .bytes = right};
         p2_authority_lie(authority, &what->helper, "recomputation", what->kernel);
-        if (hosted != NULL && what->is_state) {
-            p2_hosted_correct(hosted, what->task, what->tag, right);
-        }
+        (void)p2_authority_step(authority, &event); /* the session may be gone */
     }
 }
 
@@ -444,18 +443,11 @@ static int listen_for_all(struct p2_authority *authority)
                        options.address.port, p2_error_text(error));
     }
     struct p2_link_address real = p2_listener_address(listener);
+    /* A wildcard is shown as it is: which of this machine's addresses others reach, we do not know. */
+    /* A wildcard is shown as it is: which of this machine's addresses others reach, we do not know. */
     struct p2_address shown = {
         .key = daemon->id, .ip = real.ip, .port = real.port, .is_literal = true};
-    if (p2_ip_scope(&real.ip) == P2_IP_UNSPECIFIED) {
-        /* Others elsewhere need a name; this machine's own is the best guess there is. */
-        size_t size = sizeof shown.host;
-        shown.is_literal = false;
-        if (uv_os_gethostname(shown.host, &size) != 0) {
-            (void)snprintf(shown.host, sizeof shown.host, "localhost");
-        }
-    } else {
-        p2_ip_format(shown.host, &real.ip);
-    }
+    p2_ip_format(shown.host, &real.ip);
     p2_address_format(authority->address, &shown);
     P2_LOG(&daemon->log, P2_LEVEL_NOTICE, "listening", P2_LOG_STR("on", authority->address));
     (void)fprintf(stderr, "listening on %s\n", authority->address);

@@ -37,7 +37,6 @@ struct p2_compute_case {
     uint64_t task;
     uint64_t tag;        /* audits: the game's, unused otherwise */
     struct p2_id helper; /* checks and audits: whose result it is */
-    bool is_state;
 };
 
 struct p2_compute_events {

@@ -155,6 +155,17 @@ static void on_result(void *ctx, const struct p2_delivery *delivery)
 {
     struct p2_hosted *hosted = ctx;
     bool is_view = (delivery->task & P2_GAME_TASK_VIEW) != 0;
+    if (delivery->is_corrected) {
+        const struct p2_in_item corrected = {.kind = P2_IN_CORRECTED,
+                                             .status = P2C2R_RESULT_CORRECTED,
+                                             .task = delivery->task,
+                                             .version = delivery->tag};
+        hosted->figures.corrected++;
+        if (!is_view) { /* pictures are gone by now */
+            add_in(hosted, &corrected, delivery->result);
+        }
+        return;
+    }
     const struct p2_in_item item = {
         .kind = is_view ? P2_IN_VIEW_RESULT : P2_IN_RESULT,
         .task = delivery->task,
@@ -678,16 +689,6 @@ void p2_hosted_shipped(struct p2_hosted *hosted, const struct p2_effect *effect)
                               : QUALITY_MIN;
     } else if (hosted->quality < P2C2R_QUALITY_FULL) {
         hosted->quality++;
-    }
-}
-
-void p2_hosted_correct(struct p2_hosted *hosted, uint64_t task, uint64_t tag, struct p2_span right)
-{
-    const struct p2_in_item item = {
-        .kind = P2_IN_CORRECTED, .status = P2C2R_RESULT_CORRECTED, .task = task, .version = tag};
-    if (hosted->state == P2_HOSTED_RUNNING) {
-        hosted->figures.corrected++;
-        add_in(hosted, &item, right);
     }
 }
 

@@ -147,9 +147,6 @@ void p2_hosted_start_if_ready(struct p2_hosted *hosted);
 /* Effects of the core. */
 void p2_hosted_shipped(struct p2_hosted *hosted, const struct p2_effect *effect);
 
-/* What an audit found: the game is told at the next frame boundary. */
-void p2_hosted_correct(struct p2_hosted *hosted, uint64_t task, uint64_t tag, struct p2_span right);
-
 /* Contents of a task, for the pool and for checks. P2_E_NOENT. */
 int p2_hosted_contents(const struct p2_hosted *hosted, const uint64_t *keys, uint32_t count,
                        struct p2_compute_contents *ret_contents);
