@@ -676,6 +676,8 @@ int p2_game_run_swap(struct p2_game_run *run, struct p2_game_module *module,
     for (uint32_t i = 0; i < said.count; i++) {
         (void)p2_frame_out_add(out, &said.items[i], p2_frame_out_bytes(&said, &said.items[i]));
     }
+    p2_game_run_close(run->shadow); /* it runs the old module's code */
+    run->shadow = NULL;
     run->game.shutdown(run->self);
     *ret_old = run->options.module;
     run->options.module = module;
@@ -690,5 +692,8 @@ int p2_game_run_swap(struct p2_game_run *run, struct p2_game_module *module,
     run->content_count = fresh->content_count;
     p2_game_run_close(fresh);
     p2_frame_out_free(&said);
+    if (run->options.is_synctest) {
+        (void)open_shadow(run, failure); /* without memory the second run is over */
+    }
     return P2_OK;
 }

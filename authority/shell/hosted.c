@@ -16,8 +16,8 @@
 #define TASKS_MAX  P2_CORE_TASKS_MAX
 #define MEMORY_MAX ((size_t)512 << 20)
 
-/* How often the journal of a file holds the state's hash. Chosen: ten seconds. */
-#define HASH_FRAMES 600u
+/* How often the journal of a file holds the state's hash. Chosen: a second. */
+#define HASH_FRAMES 60u
 
 /* The first slot is that far away: the loop's turn that opens a session has more to do. */
 #define START_DELAY_US 20000u
