@@ -41,6 +41,18 @@ int p2_zstd_frame_compress(struct p2c2r_bytes content, int level, uint8_t *frame
     return P2C2R_KERNEL_OK;
 }
 
+int p2_zstd_frame_content_size(struct p2c2r_bytes frame, size_t content_max, size_t *ret_size)
+{
+    ZSTD_frameHeader header;
+    if (frame.size == 0 || ZSTD_getFrameHeader(&header, frame.data, frame.size) != 0 ||
+        header.frameType != ZSTD_frame || header.dictID != 0 ||
+        header.frameContentSize > content_max) { /* unknown sizes are the largest numbers */
+        return P2C2R_KERNEL_BAD_RESULT;
+    }
+    *ret_size = (size_t)header.frameContentSize;
+    return P2C2R_KERNEL_OK;
+}
+
 int p2_zstd_frame_decompress(struct p2c2r_bytes frame, uint8_t *content, size_t content_size,
                              uint8_t *arena, size_t arena_size)
 {

@@ -34,6 +34,10 @@ int p2_zstd_frame_compress(struct p2c2r_bytes content, int level, uint8_t *frame
                            size_t frame_capacity, uint8_t *arena, size_t arena_size,
                            size_t *ret_size);
 
+/* The content size that a frame declares, when it is at most `content_max`; BAD_RESULT when it is not
+ * a frame as above, declares none, or a larger one. */
+int p2_zstd_frame_content_size(struct p2c2r_bytes frame, size_t content_max, size_t *ret_size);
+
 /* Decodes the one frame of exactly `content_size` bytes into content[content_size]. BAD_RESULT
  * when `frame` is anything else, ARENA_FULL. On failure `content` may be partly written. */
 int p2_zstd_frame_decompress(struct p2c2r_bytes frame, uint8_t *content, size_t content_size,
