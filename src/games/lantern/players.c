@@ -201,7 +201,7 @@ static void build(struct lan *lan, uint32_t player)
             return;
         }
         s->lamps[s->lamp_count++] = (struct lan_lamp){
-            (uint8_t)before[0], (uint8_t)before[1], (uint8_t)before[2], 11, 13, 1};
+            (uint8_t)before[0], (uint8_t)before[1], (uint8_t)before[2], 7, 12, 1};
     }
     const int32_t at[3] = {before[0] * LAN_ONE, before[1] * LAN_ONE, before[2] * LAN_ONE};
     p->blocks--;

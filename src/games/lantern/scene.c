@@ -217,7 +217,7 @@ static void add_torches(struct lan *lan, uint32_t player)
         const struct lan_folk *f = &lan->s->folk[i];
         if (eye->slices[i] != 0 && i % 3 == 0 && f->kind != LAN_NOBODY) { /* whole voxels only */
             add_lamp(lan->views, (f->at[0] | 255) - 127, (f->at[1] | 255) - 127 + 2 * LAN_ONE,
-                     (f->at[2] | 255) - 127, 7, 8);
+                     (f->at[2] | 255) - 127, 5, 7);
             count++;
         }
     }
@@ -232,7 +232,7 @@ void lan_scene_choose_lamps(struct lan *lan, uint32_t player)
     int64_t distance[LAN_LAMPS];
     unsigned count = 0;
     view->lamp_count = 0;
-    add_lamp(view, (p->at[0] | 127) - 63, (p->at[1] | 127) + 300, (p->at[2] | 127) - 63, 5, 8);
+    add_lamp(view, (p->at[0] | 127) - 63, (p->at[1] | 127) + 300, (p->at[2] | 127) - 63, 2, 7);
     add_torches(lan, player);
     for (unsigned i = 0; i < s->lamp_count; i++) {
         const struct lan_lamp *lamp = &s->lamps[i];

@@ -259,7 +259,7 @@ static void fence(struct lan_state *s, const uint8_t village[3])
                 put(s, x, ground + y, z, P2C2R_WOOD);
             }
             if (d == 3 && (i & 1u) != 0) {
-                add_lamp(s, x, ground + height, z, 12, 14);
+                add_lamp(s, x, ground + height, z, 7, 12);
             }
         }
     }
@@ -285,8 +285,8 @@ static void dam(struct lan_state *s)
             }
         }
     }
-    add_lamp(s, mx - POND, ground + 5, mz - POND, 11, 12);
-    add_lamp(s, mx + POND, ground + 5, mz + POND, 11, 12);
+    add_lamp(s, mx - POND, ground + 5, mz - POND, 6, 11);
+    add_lamp(s, mx + POND, ground + 5, mz + POND, 6, 11);
 }
 
 /* A row of pines' crowns would hide the night: only what stands on lamps is cleared. */
@@ -302,7 +302,7 @@ static void copy_island(struct lan_state *s, const struct p2c2r_island *island, 
         }
     }
     for (uint32_t i = 0; i < island->lamp_count; i++) {
-        add_lamp(s, island->lamps[i].x, island->lamps[i].y, island->lamps[i].z, 12, 15);
+        add_lamp(s, island->lamps[i].x, island->lamps[i].y, island->lamps[i].z, 7, 13);
     }
 }
 
