@@ -199,6 +199,7 @@ void p2_admission_warm(struct p2_core *core, uint32_t peer, uint64_t lease, uint
     if (!is_right) {
         struct p2_effect *effect = p2_outbox_add(out, P2_EFFECT_INTEGRITY);
         effect->peer = peer;
+        effect->helper = helper->id;
         effect->lease = lease;
         effect->kernel = kernel;
         effect->status = P2_E_BAD_RESULT;

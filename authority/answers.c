@@ -187,31 +187,63 @@ void p2_answer_result(struct p2_core *core, uint32_t peer, struct p2_span body, 
 
 /* ---- checked ---------------------------------------------------------------------------------- */
 
-static void report_integrity(struct p2_core *core, uint32_t peer, uint64_t lease, uint8_t kernel,
-                             bool is_recomputed, struct p2_outbox *out)
+/* A helper's answer that passed or failed its check; `bytes` may be empty. */
+static void note_answer(struct p2_core *core, struct p2_task *task, const struct p2_lease *lease,
+                        struct p2_span bytes, bool is_refused)
 {
-    if (is_recomputed) {
-        core->counters.results_wrong++;
-    } else {
-        core->counters.results_refused++;
+    if (task->answer_count == P2_TASK_LEASES_MAX) {
+        memmove(task->answers, task->answers + 1,
+                (P2_TASK_LEASES_MAX - 1) * sizeof task->answers[0]);
+        task->answer_count--;
     }
-    struct p2_effect *effect = p2_outbox_add(out, P2_EFFECT_INTEGRITY);
-    effect->peer = peer;
-    effect->lease = lease;
-    effect->kernel = kernel;
-    effect->status = P2_E_BAD_RESULT;
-    effect->is_known = is_recomputed;
+    struct p2_task_answer *answer = &task->answers[task->answer_count++];
+    memset(answer, 0, sizeof *answer);
+    answer->helper = p2_helper_at(&core->helpers, lease->peer)->id;
+    answer->peer = lease->peer;
+    answer->lease = lease->id;
+    answer->is_refused = is_refused;
+    if (bytes.data != NULL) {
+        p2_hash(answer->digest, sizeof answer->digest, &bytes, 1);
+    }
+}
+
+static struct p2_effect *report(const struct p2_task *task, const struct p2_task_answer *answer,
+                                enum p2_effect_type type, struct p2_outbox *out)
+{
+    struct p2_effect *effect = p2_outbox_add(out, type);
+    effect->peer = answer->peer;
+    effect->helper = answer->helper;
+    effect->lease = answer->lease;
+    effect->task = task->id;
+    effect->kernel = task->kernel;
+    effect->status = type == P2_EFFECT_PROVEN ? P2_OK : P2_E_BAD_RESULT;
+    effect->input = p2_span(task->input.data, task->input.size);
+    effect->is_refused = answer->is_refused;
+    memcpy(effect->got, answer->digest, sizeof effect->got);
+    return effect;
 }
 
 /* A result that failed its check: never accepted, recomputed here if there is time, otherwise asked
  * of somebody else. It also counts as a miss, so that work goes elsewhere at once. */
-static void refuse(struct p2_core *core, struct p2_lease *lease, uint64_t now_us,
-                   struct p2_outbox *out)
+static void refuse(struct p2_core *core, struct p2_lease *lease, struct p2_span bytes,
+                   uint64_t now_us, struct p2_outbox *out)
 {
     struct p2_helper *helper = p2_helper_at(&core->helpers, lease->peer);
     (void)p2_helper_missed(helper, p2_helper_standing(&core->helpers, helper), false, now_us);
-    report_integrity(core, lease->peer, lease->id, lease->kernel, false, out);
+    core->counters.results_refused++;
     struct p2_task *task = task_of(core, lease);
+    if (task != NULL) {
+        note_answer(core, task, lease, bytes, true);
+        (void)report(task, &task->answers[task->answer_count - 1], P2_EFFECT_INTEGRITY, out);
+    } else {
+        struct p2_effect *effect = p2_outbox_add(out, P2_EFFECT_INTEGRITY);
+        effect->peer = lease->peer;
+        effect->helper = helper->id;
+        effect->lease = lease->id;
+        effect->kernel = lease->kernel;
+        effect->status = P2_E_BAD_RESULT;
+        effect->is_refused = true;
+    }
     if (task != NULL && task->state != P2_TASK_SETTLED) {
         task->reason = P2_FRAME_REASON_RESULT_REFUSED;
         if (task->lease_count == 0) {
@@ -243,13 +275,15 @@ static int count_replica(struct p2_task *task, struct p2_session *session, struc
     return task->agreed >= task->replicas ? 1 : 0;
 }
 
-static void ask_audit(const struct p2_lease *lease, const struct p2_task *task,
-                      struct p2_outbox *out)
+static void ask_audit(const struct p2_session *session, const struct p2_task_answer *answer,
+                      const struct p2_task *task, struct p2_outbox *out)
 {
     struct p2_effect *effect = p2_outbox_add(out, P2_EFFECT_AUDIT);
-    effect->peer = lease->peer;
-    effect->lease = lease->id;
-    effect->session = lease->session;
+    effect->peer = answer->peer;
+    effect->helper = answer->helper;
+    effect->tag = task->tag;
+    effect->lease = answer->lease;
+    effect->session = session->index;
     effect->task = task->id;
     effect->kernel = task->kernel;
     effect->output_max = task->output_max;
@@ -259,8 +293,8 @@ static void ask_audit(const struct p2_lease *lease, const struct p2_task *task,
     effect->handle_count = task->key_count;
 }
 
-static enum p2_verdict decide(struct p2_core *core, const struct p2_lease *lease,
-                              const struct p2_task *task)
+static enum p2_verdict decide(struct p2_core *core, struct p2_lease *lease,
+                              const struct p2_task *task, uint64_t now_us)
 {
     const struct p2_helper *helper = p2_helper_at(&core->helpers, lease->peer);
     struct p2_verify_case item = {
@@ -274,7 +308,11 @@ static enum p2_verdict decide(struct p2_core *core, const struct p2_lease *lease
         .is_cloud = helper->is_cloud,
         .is_agreed = task->replicas > 1,
         .cost_units = task->cost_units,
+        .exec_us = p2_dispatch_local_us(core, task),
+        .owed_us = lease->owed_us,
+        .now_us = now_us,
     };
+    lease->owed_us = 0;
     return p2_verify_decide(&core->options.verify, &item);
 }
 
@@ -291,6 +329,7 @@ static void consider(struct p2_core *core, struct p2_lease *lease, struct p2_tas
                      struct p2_span bytes, uint64_t now_us, struct p2_outbox *out)
 {
     struct p2_session *session = session_of(core, lease);
+    note_answer(core, task, lease, bytes, false);
     if (task->must_recompute) {
         return;
     }
@@ -300,23 +339,44 @@ static void consider(struct p2_core *core, struct p2_lease *lease, struct p2_tas
         demand_recompute(core, session, task, now_us, out);
         return;
     }
-    if (task->settled_peer == P2_PEER_NONE) {
-        task->settled_peer = lease->peer;
-        task->settled_lease = lease->id;
-    }
     if (agreed == 0) {
         return;
     }
-    enum p2_verdict verdict = decide(core, lease, task);
+    enum p2_verdict verdict = decide(core, lease, task, now_us);
     if (verdict == P2_VERIFY_RECOMPUTE) {
         demand_recompute(core, session, task, now_us, out);
         return;
     }
     if (verdict == P2_VERIFY_AUDIT) {
-        ask_audit(lease, task, out);
+        bool is_state = (task->flags & P2_TASK_VIEW) == 0;
+        if (is_state && p2_dispatch_local(core, session, task, now_us, out)) {
+            task->must_recompute = task->may_count = true;
+            task->kept_tier = lease->tier;
+            return;
+        }
+        ask_audit(session, &task->answers[task->answer_count - 1], task, out);
     }
     core->counters.results_accepted++;
     settle(core, session, task, lease->tier, now_us, out);
+}
+
+bool p2_answer_kept(struct p2_core *core, struct p2_session *session, struct p2_task *task,
+                    uint64_t now_us, struct p2_outbox *out)
+{
+    if (!task->may_count || !task->has_digest || task->state == P2_TASK_SETTLED) {
+        return false;
+    }
+    for (uint32_t i = 0; i < task->answer_count; i++) {
+        const struct p2_task_answer *answer = &task->answers[i];
+        if (!answer->is_refused &&
+            memcmp(answer->digest, task->digest, sizeof answer->digest) == 0) {
+            ask_audit(session, answer, task, out);
+            break;
+        }
+    }
+    core->counters.results_accepted++;
+    settle(core, session, task, task->kept_tier, now_us, out);
+    return true;
 }
 
 int p2_answer_checked(struct p2_core *core, const struct p2_event *event, uint64_t now_us,
@@ -339,7 +399,7 @@ int p2_answer_checked(struct p2_core *core, const struct p2_event *event, uint64
         p2_admission_warm(core, lease->peer, lease->id, lease->kernel, is_right, out);
     } else if (event->status == P2_E_BAD_RESULT ||
                (event->status == P2_OK && event->bytes.size > lease->output_max)) {
-        refuse(core, lease, now_us, out);
+        refuse(core, lease, event->bytes, now_us, out);
     } else if (event->status == P2_OK && task != NULL && task->state != P2_TASK_SETTLED) {
         consider(core, lease, task, event->bytes, now_us, out);
     }
@@ -354,13 +414,21 @@ int p2_answer_checked(struct p2_core *core, const struct p2_event *event, uint64
 
 /* ---- computed --------------------------------------------------------------------------------- */
 
-static bool take_job(struct p2_core *core, uint16_t session, uint64_t task,
+/* Jobs keep their order. The pool takes the most urgent one next, not the oldest: which one runs is
+ * not known here, only how many. */
+static bool take_job(struct p2_core *core, uint16_t session, uint64_t task, uint64_t now_us,
                      struct p2_local_job *ret_job)
 {
     for (uint32_t i = 0; i < core->job_count; i++) {
         if (core->jobs[i].session == session && core->jobs[i].task == task) {
             *ret_job = core->jobs[i];
-            core->jobs[i] = core->jobs[--core->job_count];
+            core->job_count--;
+            memmove(&core->jobs[i], &core->jobs[i + 1],
+                    (core->job_count - i) * sizeof core->jobs[0]);
+            uint32_t next = core->options.local_cores - 1u;
+            if (i <= next && next < core->job_count) {
+                core->jobs[next].started_us = now_us;
+            }
             core->local_backlog_us -= ret_job->predicted_us;
             return true;
         }
@@ -385,9 +453,16 @@ static void apply_truth(struct p2_core *core, struct p2_session *session, struct
     uint8_t digest[P2_DIGEST_BYTES];
     p2_hash(digest, sizeof digest, &bytes, 1);
     bool differs = task->has_digest && memcmp(digest, task->digest, sizeof digest) != 0;
-    if (differs && task->settled_peer != P2_PEER_NONE) {
-        report_integrity(core, task->settled_peer, task->settled_lease, task->kernel, true, out);
+    for (uint32_t i = 0; i < task->answer_count; i++) {
+        const struct p2_task_answer *answer = &task->answers[i];
+        bool is_equal = memcmp(digest, answer->digest, sizeof digest) == 0;
+        core->counters.results_wrong += is_equal ? 0 : 1;
+        struct p2_effect *effect =
+            report(task, answer, is_equal ? P2_EFFECT_PROVEN : P2_EFFECT_INTEGRITY, out);
+        effect->is_known = true;
+        memcpy(effect->digest, digest, sizeof effect->digest);
     }
+    task->answer_count = 0;
     if (task->state == P2_TASK_SETTLED) {
         return;
     }
@@ -404,7 +479,7 @@ int p2_answer_computed(struct p2_core *core, const struct p2_event *event, uint6
                        struct p2_outbox *out)
 {
     struct p2_local_job job;
-    if (!take_job(core, event->session, event->task, &job)) {
+    if (!take_job(core, event->session, event->task, now_us, &job)) {
         return P2_E_STATE;
     }
     struct p2_session *session = &core->sessions[event->session];

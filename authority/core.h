@@ -69,10 +69,10 @@ struct p2_invite {
     uint64_t expires_us;
 };
 
-/* A COMPUTE that was not answered yet. */
+/* A COMPUTE that was not answered yet, in the order of asking: the first local_cores of them run. */
 struct p2_local_job {
     uint64_t task;
-    uint64_t started_us;
+    uint64_t started_us; /* asked for, or when a core became free for it */
     uint64_t cost_units;
     uint32_t predicted_us;
     uint16_t session;
@@ -104,12 +104,14 @@ struct p2_core {
     struct p2_session *sessions; /* owned; sessions[sessions_max] */
     struct p2_local_job jobs[P2_LOCAL_JOBS_MAX];
     uint32_t job_count;
+    uint64_t pressed_us;       /* when own cores last took a task that could not wait for a look */
     uint64_t local_backlog_us; /* predicted time of all jobs, all cores together */
     struct p2_speed local_speed[P2_CORE_KERNELS_MAX];
     uint64_t now_us; /* of the last step */
     uint64_t cloud_hour_us;
     uint64_t warm_ups_us; /* when warm-ups were looked at last */
     struct p2_core_counters counters;
+    uint64_t looks;        /* over sessions, ever */
     uint32_t next_session; /* whose turn a free credit is */
 };
 

@@ -9,6 +9,15 @@
 /* Backlog per core up to which own cores take tasks without hurry; chosen: half a frame, so that the
  * other half is there for helpers that fail. */
 #define LOCAL_SPARE_US 8000u
+/* Last calls are made this long before they must be: chosen, two looks, because a look may find that
+ * a task before it took the core. */
+#define LAST_CALL_US (2u * P2_CORE_POLL_US)
+/* How long own cores stay pressed after such a call; chosen: until the tasks that were at risk with it
+ * are through. */
+#define PRESSED_US (4u * P2_CORE_POLL_US)
+/* Jobs per core while what is at risk only just fits: the one that runs and its successor, so that no
+ * core waits for a look. */
+#define PRESSED_JOBS   2u
 #define OUTBOX_RESERVE 1024u /* room kept for answers while tasks are placed */
 
 /* ---- small things ----------------------------------------------------------------------------- */
@@ -37,6 +46,8 @@ void p2_dispatch_finish(struct p2_core *core, struct p2_lease *lease)
     if (helper->link == lease->link && helper->state != P2_HELPER_ABSENT) {
         p2_blobs_unpin(&helper->blobs, lease->handles, lease->handle_count);
     }
+    p2_verify_released(&core->options.verify, lease->owed_us);
+    lease->owed_us = 0;
     int error = p2_lease_move(&core->leases, lease, P2_LEASE_RELEASE, core->now_us);
     P2_ASSERT(error == P2_OK);
 }
@@ -272,6 +283,16 @@ static void give(struct p2_core *core, struct p2_session *session, struct p2_tas
     p2_helper_enqueue(helper, &core->leases, lease, now_us);
     p2_share_add(&session->placement.share, helper);
     p2_dispatch_refresh(session, task);
+    const struct p2_verify_ask ask = {
+        .helper = helper->id,
+        .kernel = task->kernel,
+        .weight = task->weight,
+        .is_state = (task->flags & P2_TASK_VIEW) == 0,
+        .is_cloud = helper->is_cloud,
+        .exec_us = p2_dispatch_local_us(core, task),
+        .now_us = now_us,
+    };
+    lease->owed_us = p2_verify_granted(&core->options.verify, &ask);
     if (helper->is_cloud) {
         core->counters.cloud_units += task->cost_units;
     }
@@ -284,18 +305,32 @@ static void give(struct p2_core *core, struct p2_session *session, struct p2_tas
 
 /* ---- own cores -------------------------------------------------------------------------------- */
 
-static uint32_t local_exec_us(const struct p2_core *core, const struct p2_task *task)
+uint32_t p2_dispatch_local_us(const struct p2_core *core, const struct p2_task *task)
 {
     uint64_t us = task->cost_units * core->local_speed[task->kernel].mean_ns / 1000u;
     return us < 1 ? 1 : us > P2_WIRE_BUDGET_MAX_US ? P2_WIRE_BUDGET_MAX_US : (uint32_t)us;
+}
+
+/* What own cores still have to do. The first of their jobs run; how far those are is known by time. */
+static uint64_t local_left_us(const struct p2_core *core, uint64_t now_us)
+{
+    uint64_t elapsed = 0;
+    uint32_t running =
+        core->job_count < core->options.local_cores ? core->job_count : core->options.local_cores;
+    for (uint32_t i = 0; i < running; i++) {
+        const struct p2_local_job *job = &core->jobs[i];
+        uint64_t ran = now_us - job->started_us;
+        elapsed += ran < job->predicted_us ? ran : job->predicted_us;
+    }
+    return core->local_backlog_us - elapsed;
 }
 
 /* When own cores would be done with all they have and this. */
 static uint64_t local_end_us(const struct p2_core *core, uint64_t more_us, uint32_t exec_us,
                              uint64_t now_us)
 {
-    return now_us + (core->local_backlog_us + more_us) / core->options.local_cores + exec_us +
-           P2_LOCAL_MARGIN_US;
+    uint64_t backlog_us = local_left_us(core, now_us) + more_us;
+    return now_us + backlog_us / core->options.local_cores + exec_us + P2_LOCAL_MARGIN_US;
 }
 
 /* When a helper's answer is wanted. With own cores to fall back on, frame-critical answers are wanted
@@ -305,7 +340,7 @@ static uint64_t latest_us(const struct p2_core *core, const struct p2_task *task
 {
     uint64_t latest = task->due_us - P2_DELIVER_MARGIN_US;
     if (task->class == P2_CLASS_C1 && core->options.local_cores > 0 && !is_hurried) {
-        latest -= local_exec_us(core, task) + P2_LOCAL_MARGIN_US;
+        latest -= p2_dispatch_local_us(core, task) + P2_LOCAL_MARGIN_US;
     }
     return latest;
 }
@@ -327,10 +362,17 @@ static int place_on(struct p2_core *core, struct p2_session *session, struct p2_
         .key_count = task->key_count,
         .avoid = task->tried,
         .avoid_count = task->tried_count,
+        .verify = &core->options.verify,
+        .weight = task->weight,
+        .is_state = (task->flags & P2_TASK_VIEW) == 0,
+        .local_us = p2_dispatch_local_us(core, task),
     };
     struct p2_placement_choice choice;
     int error = p2_placement_choose(&session->placement, &core->helpers, &request, now_us, &choice);
     if (error != P2_OK) {
+        if (session->placement.is_audit_bound) {
+            raise_reason(task, P2_FRAME_REASON_AUDITS);
+        }
         if (task->lease_count == 0 && task->replicas == 1) {
             task->tried_count = 0; /* everybody had a try: the next look starts again */
         }
@@ -379,7 +421,7 @@ bool p2_dispatch_local(struct p2_core *core, struct p2_session *session, struct 
     if (task->local == P2_LOCAL_RUNNING) {
         return true;
     }
-    uint32_t exec_us = local_exec_us(core, task);
+    uint32_t exec_us = p2_dispatch_local_us(core, task);
     if (core->options.local_cores == 0 || core->job_count == P2_LOCAL_JOBS_MAX ||
         task->local == P2_LOCAL_FAILED || task->state == P2_TASK_SETTLED ||
         local_end_us(core, 0, exec_us, now_us) > task->due_us) {
@@ -446,40 +488,68 @@ static bool review_leases(struct p2_core *core, struct p2_task *task, uint64_t n
     return !is_hopeful;
 }
 
-/* What one look over a session knows so far. */
+/* What one look over a session knows so far. Tasks of one helper share their fate: when one is late,
+ * so are those behind it and those that travelled with it. So own cores keep time for all that one
+ * helper has in hand, and take over the last of it while they still can. */
 struct look {
     uint64_t risk_us;                                   /* own-core time of tasks at risk */
+    uint64_t number;                                    /* of this look */
     bool is_full[P2_CORE_KERNELS_MAX][P2_TASK_CLASSES]; /* placing failed: spare the others */
 };
+
+/* Own cores' time for what the task's helper has in hand and is due no later; grows by the task. */
+static uint64_t add_to_hand(struct p2_core *core, const struct p2_task *task,
+                            const struct look *look)
+{
+    uint64_t most_us = 0;
+    for (uint32_t i = 0; i < P2_TASK_LEASES_MAX; i++) {
+        const struct p2_lease *lease = p2_lease_at(&core->leases, task->leases[i]);
+        if (lease != NULL) {
+            struct p2_helper *helper = p2_helper_at(&core->helpers, lease->peer);
+            if (helper->hand_look != look->number) {
+                helper->hand_look = look->number;
+                helper->hand_us = 0;
+            }
+            most_us = helper->hand_us > most_us ? helper->hand_us : most_us;
+            helper->hand_us += p2_dispatch_local_us(core, task);
+        }
+    }
+    return most_us;
+}
+
+/* Own cores could still do it and all else that would be late with it, but not if we wait for another
+ * poll. */
+static bool is_last_call(const struct p2_core *core, const struct p2_task *task, uint64_t risk_us,
+                         uint64_t now_us)
+{
+    return core->options.local_cores > 0 &&
+           local_end_us(core, risk_us, p2_dispatch_local_us(core, task), now_us) + LAST_CALL_US >=
+               task->due_us;
+}
 
 /* Own cores: at once for a task that nobody suits, otherwise at the last moment at which they can do
  * it and all else that is at risk. */
 static void consider_local(struct p2_core *core, struct p2_session *session, struct p2_task *task,
-                           bool is_alone, struct look *look, uint64_t now_us, struct p2_outbox *out)
+                           bool is_alone, uint64_t hand_us, struct look *look, uint64_t now_us,
+                           struct p2_outbox *out)
 {
     if (core->options.local_cores == 0 || task->local != P2_LOCAL_NONE) {
         return;
     }
-    uint32_t exec_us = local_exec_us(core, task);
+    uint32_t exec_us = p2_dispatch_local_us(core, task);
     bool is_idle = core->local_backlog_us / core->options.local_cores + exec_us <= LOCAL_SPARE_US;
-    bool is_urgent =
-        local_end_us(core, look->risk_us, exec_us, now_us) + P2_CORE_POLL_US >= task->due_us;
+    bool is_urgent = is_last_call(core, task, look->risk_us + hand_us, now_us);
     bool is_c0 = task->class == P2_CLASS_C0;
-    if ((is_alone && (is_c0 || is_idle)) || is_urgent) {
+    core->pressed_us = is_urgent ? now_us : core->pressed_us;
+    bool is_pressed = now_us - core->pressed_us <= PRESSED_US &&
+                      core->job_count < PRESSED_JOBS * core->options.local_cores;
+    if ((is_alone && (is_c0 || is_idle)) || is_urgent || is_pressed) {
         if (!p2_dispatch_local(core, session, task, now_us, out)) {
             raise_reason(task, P2_FRAME_REASON_OVERLOAD);
         }
     } else {
         look->risk_us += exec_us;
     }
-}
-
-/* Own cores could still do it, but not if we wait for another poll. */
-static bool is_last_call(const struct p2_core *core, const struct p2_task *task, uint64_t now_us)
-{
-    return core->options.local_cores > 0 &&
-           local_end_us(core, 0, local_exec_us(core, task), now_us) + P2_CORE_POLL_US >=
-               task->due_us;
 }
 
 static uint32_t wanted_leases(const struct p2_task *task, bool is_late)
@@ -506,14 +576,19 @@ static void look_at(struct p2_core *core, struct p2_session *session, struct p2_
             *is_full = task->class != P2_CLASS_C1 || error == P2_E_NOENT;
         }
     }
-    if (is_at_risk || task->must_recompute || is_last_call(core, task, now_us)) {
+    uint64_t hand_us = task->class == P2_CLASS_C1 && !is_at_risk && task->local != P2_LOCAL_RUNNING
+                           ? add_to_hand(core, task, look)
+                           : 0;
+    if (is_at_risk || task->must_recompute ||
+        is_last_call(core, task, look->risk_us + hand_us, now_us)) {
         bool is_alone = task->lease_count == 0 && task->checking == 0 &&
                         (task->class <= P2_CLASS_C1 || error == P2_E_NOENT || *is_full);
         if (is_alone && error == P2_E_NOENT && task->class != P2_CLASS_C0) {
             task->reason =
                 task->reason == P2_FRAME_REASON_NONE ? P2_FRAME_REASON_NO_HELPERS : task->reason;
         }
-        consider_local(core, session, task, is_alone || task->must_recompute, look, now_us, out);
+        consider_local(core, session, task, is_alone || task->must_recompute, hand_us, look, now_us,
+                       out);
         if (is_alone && task->class == P2_CLASS_C1 && task->local != P2_LOCAL_RUNNING) {
             (void)place(core, session, task, true, now_us, out); /* what is left: the last moment */
         }
@@ -531,7 +606,7 @@ void p2_dispatch_session(struct p2_core *core, struct p2_session *session, uint6
         now_us - session->placement.rotated_us >= P2_ROTATE_US) {
         p2_placement_rotate(&session->placement, &core->helpers, now_us);
     }
-    struct look look = {0};
+    struct look look = {.number = ++core->looks};
     for (int pass = 0; pass < 2; pass++) { /* frame-critical tasks first */
         uint32_t at = pipeline->all.first;
         while (at != P2_TASK_NONE) {

@@ -21,6 +21,9 @@ void p2_dispatch_waiting(struct p2_core *core, uint32_t max, uint64_t now_us,
 bool p2_dispatch_local(struct p2_core *core, struct p2_session *session, struct p2_task *task,
                        uint64_t now_us, struct p2_outbox *out);
 
+/* Predicted time of a task on an own core. At least 1. */
+uint32_t p2_dispatch_local_us(const struct p2_core *core, const struct p2_task *task);
+
 /* A warm-up lease of `kernel`. */
 void p2_dispatch_warm_up(struct p2_core *core, uint32_t peer, uint8_t kernel, uint64_t now_us,
                          struct p2_outbox *out);
@@ -47,7 +50,8 @@ void p2_dispatch_warm_ups(struct p2_core *core, uint64_t now_us, struct p2_outbo
 /* WAITING or OUT, as its leases, checks and local compute are. */
 void p2_dispatch_refresh(struct p2_session *session, struct p2_task *task);
 
-/* A lease is over for good: unpins its contents and frees its slot. */
+/* A lease is over for good: unpins its contents, gives audit time back that it reserved and does not
+ * owe, and frees its slot. */
 void p2_dispatch_finish(struct p2_core *core, struct p2_lease *lease);
 
 /* The link is gone: all leases of the peer are settled, their tasks wait again. */

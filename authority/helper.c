@@ -9,6 +9,9 @@
 #define SPREAD_START_US    5000u   /* until measured; chosen: a lossy WLAN's jitter */
 #define RTT_UNKNOWN_US     100000u /* before the link measured it: too far for C1; chosen */
 #define SPEED_MAX_NS       1000000000u
+#define SPEED_MIN_NS       50 /* twenty reference cores; chosen: no machine is faster */
+#define SPEED_WEIGHT       32 /* samples a mean remembers; chosen: half a second's work of a helper */
+#define SPEED_PRIOR        4 /* samples that the start counts for; chosen */
 #define PROBES_MAX \
     32u /* places looked at in a hash table; at a quarter full far more than needed */
 
@@ -237,14 +240,44 @@ void p2_helper_close(struct p2_helpers *table, uint32_t peer, uint64_t now_us)
 
 /* ---- queue ------------------------------------------------------------------------------------ */
 
+/* Where the front of the queue stands; see the header. */
+static void note_front(struct p2_helper *helper, struct p2_leases *leases)
+{
+    uint64_t sum = 0;
+    uint32_t seen = 0;
+    uint64_t first_us = UINT64_MAX;
+    for (uint32_t at = helper->queue_first; at != P2_LEASE_NONE && seen < helper->running;) {
+        const struct p2_lease *lease = p2_lease_at(leases, at);
+        if (lease->state == P2_LEASE_RUNNING) {
+            uint64_t done_us = lease->started_us + lease->exec_us;
+            first_us = done_us < first_us ? done_us : first_us;
+            sum += lease->started_us;
+            seen++;
+        }
+        at = lease->next;
+    }
+    helper->first_done_us = first_us;
+    helper->free_us = seen == 0 ? 0 : sum / seen + helper->backlog_us / helper->cores;
+}
+
+/* A core takes its next lease when it is free, but not before the lease reached it. Times are those at
+ * which the authority would see an answer that takes no time. */
+static void start(struct p2_helper *helper, struct p2_leases *leases, struct p2_lease *lease,
+                  uint64_t now_us)
+{
+    (void)p2_lease_move(leases, lease, P2_LEASE_START, now_us); /* OFFERED always starts */
+    uint64_t reached_us = lease->offered_us + helper->rtt_us;
+    lease->started_us = now_us > reached_us ? now_us : reached_us;
+    helper->running++;
+}
+
 static void start_next(struct p2_helper *helper, struct p2_leases *leases, uint64_t now_us)
 {
     uint32_t at = helper->queue_first;
     while (at != P2_LEASE_NONE && helper->running < helper->cores) {
         struct p2_lease *lease = p2_lease_at(leases, at);
         if (lease->state == P2_LEASE_OFFERED) {
-            (void)p2_lease_move(leases, lease, P2_LEASE_START, now_us); /* OFFERED always starts */
-            helper->running++;
+            start(helper, leases, lease, now_us);
         }
         at = lease->next;
     }
@@ -267,11 +300,9 @@ void p2_helper_enqueue(struct p2_helper *helper, struct p2_leases *leases, struc
     helper->backlog_us += lease->exec_us;
     helper->used_us = now_us;
     if (helper->running < helper->cores) {
-        /* It reaches an idle core half a round trip from now; the answer needs the other half. */
-        (void)p2_lease_move(leases, lease, P2_LEASE_START, now_us); /* OFFERED always starts */
-        lease->started_us = now_us + helper->rtt_us;
-        helper->running++;
+        start(helper, leases, lease, now_us);
     }
+    note_front(helper, leases);
 }
 
 void p2_helper_dequeue(struct p2_helper *helper, struct p2_leases *leases, struct p2_lease *lease,
@@ -294,6 +325,20 @@ void p2_helper_dequeue(struct p2_helper *helper, struct p2_leases *leases, struc
         helper->running--;
         start_next(helper, leases, now_us);
     }
+    note_front(helper, leases);
+}
+
+uint32_t p2_helper_wait_us(const struct p2_helper *helper, uint64_t now_us)
+{
+    uint64_t wait = 0;
+    if (helper->live >= helper->cores && helper->free_us > now_us + helper->rtt_us) {
+        wait = helper->free_us - now_us - helper->rtt_us;
+    }
+    if (helper->live > 0 && now_us > helper->first_done_us) {
+        uint64_t overdue = now_us - helper->first_done_us;
+        wait = overdue > wait ? overdue : wait;
+    }
+    return wait < P2_WIRE_BUDGET_MAX_US ? (uint32_t)wait : P2_WIRE_BUDGET_MAX_US;
 }
 
 /* ---- measurements ----------------------------------------------------------------------------- */
@@ -308,11 +353,6 @@ uint32_t p2_helper_exec_us(const struct p2_helper *helper, uint8_t kernel, uint6
     return us > 0 ? (uint32_t)us : 1;
 }
 
-static uint32_t distance(uint32_t a, uint32_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
 /* Moves `value` towards `sample` by a fraction 1 / 2^shift. */
 static uint32_t smooth(uint32_t value, uint32_t sample, unsigned shift)
 {
@@ -320,17 +360,19 @@ static uint32_t smooth(uint32_t value, uint32_t sample, unsigned shift)
                           : value - ((value - sample) >> shift);
 }
 
-/* Network noise only ever adds to what is seen of a core, and is far larger than short tasks: the
- * mean falls fast and rises slowly, so that it stays near the undisturbed time. */
-static void speed_add(struct p2_speed *speed, uint32_t sample_ns)
+/* What is seen of a core is its time plus the network's noise, which is far larger than short tasks,
+ * goes both ways around the measured round trip, and cancels within a batch: answers that the network
+ * bunches together leave one long and many short (even negative) gaps. So the mean counts all samples
+ * alike and slowly: the first ones as an average, the others with 1/32. */
+static void speed_add(struct p2_speed *speed, int64_t sample_ns)
 {
-    if (speed->samples == 0) {
-        speed->mean_ns = sample_ns;
-        speed->deviation_ns = sample_ns / 2;
-    } else {
-        speed->deviation_ns = smooth(speed->deviation_ns, distance(sample_ns, speed->mean_ns), 3);
-        speed->mean_ns = smooth(speed->mean_ns, sample_ns, sample_ns < speed->mean_ns ? 2 : 5);
-    }
+    uint32_t seen = speed->samples + SPEED_PRIOR;
+    int64_t away = sample_ns - speed->mean_ns;
+    int64_t mean = speed->mean_ns + away / (seen < SPEED_WEIGHT ? (int64_t)seen : SPEED_WEIGHT);
+    uint64_t distance_ns = (uint64_t)(away < 0 ? -away : away);
+    uint32_t deviation = distance_ns < SPEED_MAX_NS ? (uint32_t)distance_ns : SPEED_MAX_NS;
+    speed->deviation_ns = smooth(speed->deviation_ns, deviation, 3);
+    speed->mean_ns = mean > SPEED_MIN_NS ? (uint32_t)mean : SPEED_MIN_NS;
     speed->samples++;
 }
 
@@ -347,14 +389,17 @@ void p2_helper_answered(struct p2_helper *helper, struct p2_standing *standing,
                         const struct p2_lease *lease, uint64_t now_us)
 {
     uint64_t total = now_us - lease->offered_us;
-    uint64_t exec = 1;
-    if (lease->state == P2_LEASE_RUNNING && now_us > lease->started_us) {
-        exec = now_us - lease->started_us;
+    int64_t exec = 1;
+    if (lease->state == P2_LEASE_RUNNING) {
+        exec = (int64_t)(now_us - lease->started_us);
     }
-    uint64_t cost = lease->cost_units > 0 ? lease->cost_units : 1;
-    uint64_t sample_ns = exec * 1000u / cost;
-    speed_add(&helper->speed[lease->kernel],
-              sample_ns < SPEED_MAX_NS ? (uint32_t)sample_ns : SPEED_MAX_NS);
+    int64_t cost = lease->cost_units > 0 ? (int64_t)lease->cost_units : 1;
+    int64_t sample_ns = exec * 1000 / cost;
+    if (helper
+            ->has_rtt) { /* before, a guess of the way there would be taken for time on its core */
+        speed_add(&helper->speed[lease->kernel],
+                  sample_ns < SPEED_MAX_NS ? sample_ns : SPEED_MAX_NS);
+    }
     /* Answers to one turn's leases share their fate: one sample each turn, or bursts would hide how
      * much turns differ. Warm-ups have no prediction. */
     if (lease->session != UINT16_MAX && lease->offered_us != helper->error_us) {

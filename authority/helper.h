@@ -88,6 +88,10 @@ struct p2_helper {
     uint32_t owed;       /* leases sent whose answer has not come, ended ones too */
     uint32_t forgotten;  /* of those, leases the table no longer knows */
     uint64_t backlog_us; /* predicted core time of the live leases, all cores together */
+    uint64_t first_done_us; /* when the first of the RUNNING leases should have been answered */
+    uint64_t free_us;       /* when the live leases will all be answered, cores sharing alike */
+    uint64_t hand_look;     /* dispatch: the look at which hand_us was begun */
+    uint64_t hand_us; /* dispatch: own-core time of what it has in hand and is looked at so far */
     uint32_t queue_first, queue_last; /* live leases in the order they were sent */
     uint32_t misses;                  /* timeouts since the last answer */
     uint32_t good;                    /* answers in time since the last miss */
@@ -157,6 +161,11 @@ void p2_helper_enqueue(struct p2_helper *helper, struct p2_leases *leases, struc
                        uint64_t now_us);
 void p2_helper_dequeue(struct p2_helper *helper, struct p2_leases *leases, struct p2_lease *lease,
                        uint64_t now_us);
+
+/* How long a lease sent now would wait for a core: what is left of the queue when it gets there, and
+ * at least as long as the queue's front is overdue already (a helper that went silent looks worse by
+ * the millisecond, long before its leases expire). */
+uint32_t p2_helper_wait_us(const struct p2_helper *helper, uint64_t now_us);
 
 /* ---- measurements ----------------------------------------------------------------------------- */
 

@@ -75,6 +75,7 @@ struct p2_lease {
     uint32_t expected_us; /* predicted time of completion, from offered_us, without surprise */
     uint32_t exec_us;     /* predicted time on the helper's core */
     uint64_t cost_units;
+    uint64_t owed_us; /* audit time reserved for it (verify.h); 0 once decided */
     uint32_t output_max;
     uint32_t prev, next;   /* of the helper's queue, or of the ended ones */
     uint32_t handle_count; /* blobs it pins at its helper */

@@ -58,7 +58,8 @@ const char *p2_effect_name(enum p2_effect_type type)
         [P2_EFFECT_COMPUTE] = "COMPUTE", [P2_EFFECT_COMPUTE_CANCEL] = "COMPUTE_CANCEL",
         [P2_EFFECT_AUDIT] = "AUDIT",     [P2_EFFECT_LATE] = "LATE",
         [P2_EFFECT_STRIKE] = "STRIKE",   [P2_EFFECT_INTEGRITY] = "INTEGRITY",
-        [P2_EFFECT_JOURNAL] = "JOURNAL", [P2_EFFECT_FRAME] = "FRAME",
+        [P2_EFFECT_PROVEN] = "PROVEN",   [P2_EFFECT_JOURNAL] = "JOURNAL",
+        [P2_EFFECT_FRAME] = "FRAME",
     };
     return names[type];
 }

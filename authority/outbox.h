@@ -31,7 +31,10 @@ enum p2_event_type {
     P2_EVENT_COMPUTED, /* session, task, status, bytes: answer to COMPUTE, exactly one for each, also
                         * when cancelled; status P2_OK or P2_E_*; exec_us */
     P2_EVENT_INPUT,    /* session, player, sequence, bytes: one input of a player */
-    P2_EVENT_BAN       /* peer, until_us: policy (issue of trust) stops work until then */
+    P2_EVENT_CORRECT, /* session, task, tag, kernel, bytes: an audit found that the result the task was
+                        * settled with is wrong; bytes are right */
+    P2_EVENT_GAME, /* session: the game that runs elsewhere is done with the frame (session.h) */
+    P2_EVENT_BAN   /* peer, until_us: policy (issue of trust) stops work until then */
 };
 
 struct p2_event {
@@ -40,9 +43,11 @@ struct p2_event {
     uint16_t session;
     uint8_t message; /* enum p2_msg_type */
     uint8_t player;
+    uint8_t kernel;
     uint32_t sequence;
     uint64_t lease;
     uint64_t task;
+    uint64_t tag;
     int status;
     uint32_t rtt_us;
     uint32_t jitter_us;
@@ -68,13 +73,16 @@ enum p2_effect_type {
     P2_EFFECT_COMPUTE, /* session, task, kernel, output_max, budget_us, input: run on own cores.
                         * COMPUTED follows. Blobs: keys. */
     P2_EFFECT_COMPUTE_CANCEL, /* session, task: its result is not needed; COMPUTED still follows */
-    P2_EFFECT_AUDIT, /* peer, lease, session, task, kernel, input, result: recompute when there is
-                      * time and compare (policy of the trust issue) */
+    P2_EFFECT_AUDIT, /* peer, helper, lease, session, task, tag, kernel, output_max, input, result:
+                      * recompute and compare, never skip; P2_EVENT_CORRECT if it differs */
     /* facts for records */
     P2_EFFECT_LATE, /* peer, lease, kernel, is_equal, is_known, codec, result: an answer after its
                           * lease ended: a free audit. is_known: the core knew the right digest and
                           * compared (raw bytes only); else digest holds it when has_digest */
-    P2_EFFECT_INTEGRITY, /* peer, lease, kernel, status: BAD_RESULT, or WRONG (recomputed, differs) */
+    P2_EFFECT_INTEGRITY, /* peer, helper, lease, kernel: its result failed the check, or (is_known) own
+                          * cores got another one: digest; got: what it sent (zero: not known); input:
+                          * the task's; is_refused: it had failed the check before */
+    P2_EFFECT_PROVEN,    /* the same facts: own cores got the same */
     P2_EFFECT_STRIKE,    /* peer, status: a protocol strike and its cause */
     P2_EFFECT_JOURNAL, /* session, frame, journal, task, player, sequence, depth, bytes in result */
     P2_EFFECT_FRAME    /* session, frame, record: ship it now */
@@ -85,7 +93,9 @@ enum p2_journal_kind {
     P2_JOURNAL_DEPTH,     /* frame, depth: from this frame's tick on */
     P2_JOURNAL_RESULT,    /* frame, task, result: bytes of a STATE result delivered in this frame */
     P2_JOURNAL_RECOMPUTE, /* frame, task: the same, but to be computed again */
-    P2_JOURNAL_DEGRADED   /* frame, task: delivered as the game's degraded answer */
+    P2_JOURNAL_DEGRADED,  /* frame, task: delivered as the game's degraded answer */
+    P2_JOURNAL_CORRECTED /* frame, task, result: the right bytes of a task delivered before; behind the
+                           * frame's inputs and tick, before its results */
 };
 
 /* One frame as it was shipped. Tiers in the order of enum p2_tier. */
@@ -141,6 +151,10 @@ struct p2_effect {
     struct p2_span input;
     struct p2_span result;
     uint8_t digest[16];
+    uint8_t got[16];
+    bool is_refused;
+    uint64_t tag;
+    struct p2_id helper;
     const struct p2_frame_record *record;
 };
 

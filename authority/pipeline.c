@@ -1,10 +1,14 @@
 /* Frames and tasks; the rules stand in the header. */
 #include "authority/pipeline.h"
 
+#include "authority/trust/limits.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define RETIRED_PER_TASK 2u /* input and result */
+/* Blocks retired beside those: corrections of a frame, and a result that was replaced. */
+#define RETIRED_SPARE (P2_CORRECTIONS_MAX + 1u)
 /* The pool rounds up to powers of two, and what is retired waits for the next step. */
 #define POOL_FACTOR 4u
 #define SECOND_US   UINT64_C(1000000)
@@ -152,7 +156,7 @@ static int block_fill(struct p2_pipeline *pipeline, struct p2_block *block, stru
 static void block_retire(struct p2_pipeline *pipeline, struct p2_block *block)
 {
     if (block->data != NULL) {
-        P2_ASSERT(pipeline->retired_count < RETIRED_PER_TASK * pipeline->capacity);
+        P2_ASSERT(pipeline->retired_count < RETIRED_PER_TASK * pipeline->capacity + RETIRED_SPARE);
         pipeline->retired[pipeline->retired_count++] = *block;
         *block = (struct p2_block){0};
     }
@@ -183,7 +187,8 @@ int p2_pipeline_init(struct p2_pipeline *pipeline, uint32_t tasks_max, size_t me
     pipeline->items = calloc(capacity, sizeof *pipeline->items);
     pipeline->buckets = calloc(capacity, sizeof *pipeline->buckets);
     pipeline->due = calloc(DUE_SLOTS, sizeof *pipeline->due);
-    pipeline->retired = calloc((size_t)RETIRED_PER_TASK * capacity, sizeof *pipeline->retired);
+    pipeline->retired =
+        calloc((size_t)RETIRED_PER_TASK * capacity + RETIRED_SPARE, sizeof *pipeline->retired);
     pipeline->memory_max = memory_max;
     p2_pool_init(&pipeline->pool, POOL_FACTOR * memory_max, POOL_FACTOR * memory_max);
     if (pipeline->items == NULL || pipeline->buckets == NULL || pipeline->due == NULL ||
@@ -264,7 +269,6 @@ static void fill_task(const struct p2_pipeline *pipeline, struct p2_task *task,
     task->cost_units = spec->cost_units;
     task->tag = spec->tag;
     task->output_max = spec->output_max;
-    task->settled_peer = P2_PEER_NONE;
     task->key_count = spec->key_count;
     for (uint32_t i = 0; i < spec->key_count; i++) {
         task->keys[i] = spec->keys[i];
@@ -294,6 +298,9 @@ int p2_pipeline_submit(struct p2_pipeline *pipeline, const struct p2_task_spec *
             RETIRED_PER_TASK * pipeline->capacity) {
         return P2_E_LIMIT;
     }
+    if (spec->id != 0 && p2_pipeline_find(pipeline, spec->id) != NULL) {
+        return P2_E_EXIST;
+    }
     struct p2_block input;
     int error = block_fill(pipeline, &input, spec->input);
     if (error != P2_OK) {
@@ -302,7 +309,7 @@ int p2_pipeline_submit(struct p2_pipeline *pipeline, const struct p2_task_spec *
     struct p2_task *task = &pipeline->items[index];
     pipeline->free_first = task->next;
     memset(task, 0, sizeof *task);
-    task->id = pipeline->next_id++;
+    task->id = spec->id != 0 ? spec->id : pipeline->next_id++;
     task->input = input;
     task->reserved = task_bytes(spec->input.size, spec->output_max);
     pipeline->reserved += task->reserved;
@@ -354,6 +361,16 @@ void p2_pipeline_forget(struct p2_pipeline *pipeline, struct p2_task *task)
     block_retire(pipeline, &task->result);
     task->has_digest = false;
     task->agreed = 0;
+}
+
+int p2_pipeline_hold(struct p2_pipeline *pipeline, struct p2_block *block, struct p2_span bytes)
+{
+    return block_fill(pipeline, block, bytes);
+}
+
+void p2_pipeline_drop(struct p2_pipeline *pipeline, struct p2_block *block)
+{
+    block_retire(pipeline, block);
 }
 
 int p2_pipeline_settle(struct p2_pipeline *pipeline, struct p2_task *task, enum p2_tier tier,

@@ -35,6 +35,7 @@
 
 /* What the game asks for. Borrowed; copied by submit. */
 struct p2_task_spec {
+    uint64_t id;    /* chosen by the caller, never used before; 0: the next of the session */
     uint8_t kernel; /* index into the core's table */
     enum p2_task_class class;
     uint8_t flags;    /* P2_TASK_* */
@@ -61,6 +62,15 @@ struct p2_block {
     size_t capacity;
 };
 
+/* A helper's result: our own one judges it, also when the helper is gone by then. */
+struct p2_task_answer {
+    struct p2_id helper;
+    uint32_t peer;
+    uint64_t lease;
+    bool is_refused; /* its check failed: only whether it was right after all is of interest */
+    uint8_t digest[P2_DIGEST_BYTES];
+};
+
 struct p2_task {
     uint64_t id; /* counted from 1 per session; the same in a replay */
     enum p2_task_state state;
@@ -69,13 +79,16 @@ struct p2_task {
     uint8_t flags;
     uint8_t replicas;
     uint8_t weight;
-    enum p2_tier tier;     /* who settled it */
-    uint32_t settled_peer; /* whose result it was, or P2_PEER_NONE */
-    uint64_t settled_lease;
+    enum p2_tier tier;                                 /* who settled it */
+    struct p2_task_answer answers[P2_TASK_LEASES_MAX]; /* that passed their check, the newest */
+    uint32_t answer_count;
     enum p2_frame_reason reason; /* the worst that happened so far */
     enum p2_local_state local;
     bool must_recompute; /* verification wants our own result: helpers' answers only compare */
-    uint64_t frame;      /* emitted in */
+    bool may_count; /* ... but a kept result may count when own cores do not make it: then it is
+                          * audited afterwards */
+    enum p2_tier kept_tier; /* whose result is kept then */
+    uint64_t frame;         /* emitted in */
     uint64_t due_frame;
     uint64_t due_us; /* slot of due_frame */
     uint64_t emitted_us;
@@ -151,7 +164,7 @@ void p2_pipeline_begin(struct p2_pipeline *pipeline);
 /* A task of the frame that runs now. Room for its input and its largest result is reserved until it
  * is delivered, so that whether there is room does not depend on when helpers answer (a replay must
  * see the same). P2_E_INVALID (class C0 without own cores is the caller's
- * affair; slack 0 or too long; sizes), P2_E_LIMIT (tasks or memory). O(input). */
+ * affair; slack 0 or too long; sizes), P2_E_EXIST (id), P2_E_LIMIT (tasks or memory). O(input). */
 int p2_pipeline_submit(struct p2_pipeline *pipeline, const struct p2_task_spec *spec,
                        uint64_t now_us, struct p2_task **ret_task);
 
@@ -166,6 +179,11 @@ int p2_pipeline_keep(struct p2_pipeline *pipeline, struct p2_task *task, struct 
 
 /* Forgets a kept result that turned out wrong or disputed. */
 void p2_pipeline_forget(struct p2_pipeline *pipeline, struct p2_task *task);
+
+/* Copies `bytes` into a block of the pool / gives the block back when the next step begins.
+ * P2_E_LIMIT (memory). */
+int p2_pipeline_hold(struct p2_pipeline *pipeline, struct p2_block *block, struct p2_span bytes);
+void p2_pipeline_drop(struct p2_pipeline *pipeline, struct p2_block *block);
 
 /* Settles a task whose result is kept. P2_E_STATE when it is SETTLED. */
 int p2_pipeline_settle(struct p2_pipeline *pipeline, struct p2_task *task, enum p2_tier tier,

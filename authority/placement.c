@@ -170,11 +170,10 @@ void p2_placement_rotate(struct p2_placement *placement, struct p2_helpers *help
 /* ---- choosing --------------------------------------------------------------------------------- */
 
 static void estimate(const struct p2_helper *helper, const struct p2_placement_request *request,
-                     struct p2_placement_choice *choice)
+                     uint64_t now_us, struct p2_placement_choice *choice)
 {
     uint32_t exec = p2_helper_exec_us(helper, request->kernel, request->cost_units);
-    uint64_t wait = helper->live < helper->cores ? 0 : helper->backlog_us / helper->cores;
-    uint64_t expected = (uint64_t)helper->rtt_us + wait + exec;
+    uint64_t expected = (uint64_t)helper->rtt_us + p2_helper_wait_us(helper, now_us) + exec;
     if (expected > ESTIMATE_MAX_US) {
         expected = ESTIMATE_MAX_US;
     }
@@ -236,6 +235,25 @@ static uint64_t score_of(struct p2_helpers *helpers, const struct p2_helper *hel
     return us * 1000000u / available;
 }
 
+/* Is there time for the audits it will owe? */
+static bool is_admitted(const struct p2_helper *helper, const struct p2_placement_request *request,
+                        uint64_t now_us)
+{
+    if (request->verify == NULL) {
+        return true;
+    }
+    const struct p2_verify_ask ask = {
+        .helper = helper->id,
+        .kernel = request->kernel,
+        .weight = request->weight,
+        .is_state = request->is_state,
+        .is_cloud = helper->is_cloud,
+        .exec_us = request->local_us,
+        .now_us = now_us,
+    };
+    return p2_verify_admit(request->verify, &ask);
+}
+
 struct best {
     struct p2_placement_choice choice;
     uint64_t score;
@@ -259,14 +277,19 @@ int p2_placement_choose(struct p2_placement *placement, struct p2_helpers *helpe
     struct best beyond = {0};  /* anybody qualified */
     struct best lacking = {0}; /* qualified but for the contents */
     bool is_anybody = false;
+    placement->is_audit_bound = false;
     for (uint32_t i = 0; i < placement->active_count; i++) {
         struct p2_helper *helper = &helpers->items[placement->active[i]];
         if (!is_suitable(placement, helpers, helper, request, now_us)) {
             continue;
         }
+        if (!is_admitted(helper, request, now_us)) {
+            placement->is_audit_bound = true;
+            continue;
+        }
         is_anybody = true;
         struct p2_placement_choice choice = {.peer = placement->active[i]};
-        estimate(helper, request, &choice);
+        estimate(helper, request, now_us, &choice);
         if (!has_credit(helper, request->class) || now_us + choice.p95_us > request->latest_us ||
             is_avoided(helpers, helper, request)) {
             continue;
@@ -284,6 +307,7 @@ int p2_placement_choose(struct p2_placement *placement, struct p2_helpers *helpe
     }
     const struct best *best = within.is_found ? &within : beyond.is_found ? &beyond : &lacking;
     if (!best->is_found) {
+        placement->is_audit_bound = placement->is_audit_bound && !is_anybody;
         return is_anybody ? P2_E_AGAIN : P2_E_NOENT;
     }
     *ret_choice = best->choice;

@@ -7,7 +7,8 @@
  *   - its round trip suits the class;
  *   - its 95th percentile is before the task's latest time (deadline-aware);
  *   - it shares no owner and no prefix with a live lease of the same task;
- *   - it holds the task's contents.
+ *   - it holds the task's contents;
+ *   - the audits it will owe fit the budget (verify.h).
  * Of those, the least expected completion divided by availability wins (classes with slack leave near
  * helpers to C1), among helpers whose owner
  * and prefix stay at or below 25 % of the session's leases in flight; if there is none, among all.
@@ -19,6 +20,7 @@
 #define P2_AUTHORITY_PLACEMENT_H
 
 #include "authority/helper.h"
+#include "authority/verify.h"
 #include "base/rng.h"
 
 #include <stdbool.h>
@@ -44,6 +46,7 @@ struct p2_placement {
     uint32_t active[P2_PLACEMENT_ACTIVE]; /* peers */
     uint32_t active_count;
     uint64_t rotated_us; /* 0: never */
+    bool is_audit_bound; /* the last choice failed for want of audit time alone */
     uint16_t session;
 };
 
@@ -59,6 +62,10 @@ struct p2_placement_request {
     uint32_t key_count;
     const uint32_t *avoid; /* peers that were tried or have a lease, avoid[avoid_count] */
     uint32_t avoid_count;
+    const struct p2_verify_port *verify; /* who may have it while its audits fit; NULL: everybody */
+    uint8_t weight;
+    bool is_state;
+    uint32_t local_us; /* predicted time on an own core */
 };
 
 struct p2_placement_choice {

@@ -1,6 +1,7 @@
 /* One session: frames, players, journal. */
 #include "authority/session.h"
 
+#include "authority/answers.h"
 #include "authority/core.h"
 #include "authority/dispatch.h"
 
@@ -28,6 +29,7 @@ int p2_session_open(struct p2_core *core, const struct p2_session_options *optio
     memset(session, 0, sizeof *session);
     session->index = (uint16_t)index;
     session->game = options->game;
+    session->is_deferred = options->is_deferred;
     int error = p2_pipeline_init(&session->pipeline, options->tasks_max, options->memory_max,
                                  options->first_frame, options->start_us);
     if (error != P2_OK) {
@@ -59,6 +61,10 @@ int p2_session_close(struct p2_core *core, uint16_t index, struct p2_outbox *out
         return P2_E_RANGE;
     }
     p2_pipeline_begin(&session->pipeline);
+    for (uint32_t i = 0; i < session->correction_count; i++) {
+        p2_pipeline_drop(&session->pipeline, &session->corrections[i].result);
+    }
+    session->correction_count = 0;
     while (session->pipeline.all.count > 0) {
         drop_task(core, session, p2_pipeline_at(&session->pipeline, session->pipeline.all.first),
                   false, out);
@@ -363,6 +369,9 @@ static void count_delivery(struct p2_frame_record *record, const struct p2_task 
 
 static void deliver(struct p2_core *core, struct p2_session *session, struct p2_task *task)
 {
+    if (task->state != P2_TASK_SETTLED) {
+        (void)p2_answer_kept(core, session, task, core->now_us, session->out);
+    }
     bool is_degraded = task->state != P2_TASK_SETTLED;
     enum p2_frame_reason reason = task->reason;
     if (is_degraded && reason == P2_FRAME_REASON_NONE) {
@@ -395,6 +404,65 @@ static void deliver(struct p2_core *core, struct p2_session *session, struct p2_
     }
 }
 
+int p2_session_correct(struct p2_core *core, const struct p2_event *event)
+{
+    struct p2_session *session = session_at(core, event->session);
+    if (session == NULL) {
+        return P2_E_RANGE;
+    }
+    struct p2_pipeline *pipeline = &session->pipeline;
+    struct p2_task *task = p2_pipeline_find(pipeline, event->task);
+    if (task != NULL) {
+        if (task->state != P2_TASK_SETTLED || event->bytes.size > task->output_max) {
+            return P2_E_STATE;
+        }
+        p2_pipeline_forget(pipeline, task);
+        return p2_pipeline_keep(pipeline, task, event->bytes);
+    }
+    if (session->correction_count == P2_CORRECTIONS_MAX) {
+        session->corrections_lost++;
+        return P2_E_LIMIT;
+    }
+    struct p2_correction *correction = &session->corrections[session->correction_count];
+    memset(correction, 0, sizeof *correction);
+    int error = p2_pipeline_hold(pipeline, &correction->result, event->bytes);
+    if (error != P2_OK) {
+        session->corrections_lost++;
+        return error;
+    }
+    correction->task = event->task;
+    correction->tag = event->tag;
+    correction->kernel = event->kernel;
+    session->correction_count++;
+    return P2_OK;
+}
+
+/* What audits found since the last frame: before this frame's results, so that the game repairs what it
+ * built on and then goes on. */
+static void deliver_corrections(struct p2_session *session)
+{
+    for (uint32_t i = 0; i < session->correction_count; i++) {
+        struct p2_correction *correction = &session->corrections[i];
+        struct p2_delivery delivery = {
+            .task = correction->task,
+            .tag = correction->tag,
+            .kernel = correction->kernel,
+            .is_corrected = true,
+            .reason = P2_FRAME_REASON_RESULT_REFUSED,
+            .tier = P2_TIER_LOCAL,
+            .result = p2_span(correction->result.data, correction->result.size),
+        };
+        struct p2_effect *effect = journal(session, P2_JOURNAL_CORRECTED);
+        effect->task = correction->task;
+        effect->result = delivery.result;
+        if (session->game.on_result != NULL) {
+            session->game.on_result(session->game.ctx, &delivery);
+        }
+        p2_pipeline_drop(&session->pipeline, &correction->result);
+    }
+    session->correction_count = 0;
+}
+
 static void ship(struct p2_session *session, uint64_t now_us)
 {
     struct p2_pipeline *pipeline = &session->pipeline;
@@ -413,6 +481,34 @@ static void ship(struct p2_session *session, uint64_t now_us)
     effect->record = record;
 }
 
+/* Everything that is due, then, for a game that runs elsewhere, VIEW results as soon as they are
+ * there: nothing depends on when they come. */
+static void deliver_all(struct p2_core *core, struct p2_session *session)
+{
+    struct p2_pipeline *pipeline = &session->pipeline;
+    for (struct p2_task *task = p2_pipeline_due(pipeline); task != NULL;
+         task = p2_pipeline_due(pipeline)) {
+        deliver(core, session, task);
+    }
+    uint32_t at = session->is_deferred ? pipeline->all.first : P2_TASK_NONE;
+    while (at != P2_TASK_NONE) {
+        struct p2_task *task = p2_pipeline_at(pipeline, at);
+        at = task->next;
+        if (task->state == P2_TASK_SETTLED && (task->flags & P2_TASK_VIEW) != 0) {
+            deliver(core, session, task);
+        }
+    }
+}
+
+static void end_frame(struct p2_session *session, uint64_t now_us)
+{
+    session->is_in_frame = false;
+    ship(session, now_us);
+    if (p2_pipeline_end_frame(&session->pipeline)) {
+        journal(session, P2_JOURNAL_DEPTH)->depth = session->pipeline.depth;
+    }
+}
+
 static void run_frame(struct p2_core *core, struct p2_session *session, uint64_t now_us)
 {
     struct p2_pipeline *pipeline = &session->pipeline;
@@ -426,18 +522,36 @@ static void run_frame(struct p2_core *core, struct p2_session *session, uint64_t
     if (session->game.tick != NULL) {
         session->game.tick(session->game.ctx, pipeline->frame);
     }
-    for (struct p2_task *task = p2_pipeline_due(pipeline); task != NULL;
-         task = p2_pipeline_due(pipeline)) {
-        deliver(core, session, task);
-    }
+    deliver_corrections(session);
+    deliver_all(core, session);
     if (session->game.commit != NULL) {
         session->game.commit(session->game.ctx, pipeline->frame);
     }
-    session->is_in_frame = false;
-    ship(session, now_us);
-    if (p2_pipeline_end_frame(pipeline)) {
-        journal(session, P2_JOURNAL_DEPTH)->depth = pipeline->depth;
+    if (session->is_deferred) {
+        session->is_pending = true;
+    } else {
+        end_frame(session, now_us);
     }
+}
+
+int p2_session_game(struct p2_core *core, const struct p2_event *event, uint64_t now_us,
+                    struct p2_outbox *out)
+{
+    struct p2_session *session = session_at(core, event->session);
+    if (session == NULL) {
+        return P2_E_RANGE;
+    }
+    if (!session->is_pending) {
+        return P2_E_STATE;
+    }
+    session->out = out;
+    session->is_pending = false;
+    session->game.emit(session->game.ctx, session->pipeline.frame);
+    session->record.merge_us = (uint32_t)(now_us - session->record.slot_us);
+    end_frame(session, now_us);
+    session->out = NULL;
+    p2_dispatch_session(core, session, now_us, out);
+    return P2_OK;
 }
 
 /* One slot a step: a record is shown by its effect until the next step. A caller that comes late
@@ -446,7 +560,8 @@ void p2_session_run_slots(struct p2_core *core, struct p2_session *session, uint
                           struct p2_outbox *out)
 {
     session->out = out;
-    if (now_us >= p2_pipeline_slot_us(&session->pipeline, session->pipeline.frame)) {
+    if (!session->is_pending &&
+        now_us >= p2_pipeline_slot_us(&session->pipeline, session->pipeline.frame)) {
         run_frame(core, session, now_us);
     }
     session->out = NULL;

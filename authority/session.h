@@ -14,6 +14,7 @@
 #include "authority/outbox.h"
 #include "authority/pipeline.h"
 #include "authority/placement.h"
+#include "authority/trust/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,17 +28,28 @@ struct p2_delivery {
     uint64_t frame; /* emitted in */
     uint8_t kernel;
     bool is_degraded;            /* nobody in time: take the declared degraded answer */
+    bool is_corrected;           /* delivered before, wrongly: `result` is right, repair forward */
     enum p2_frame_reason reason; /* why; of a settled task: what went wrong before */
     enum p2_tier tier;           /* who computed it: for display, never for the state */
     struct p2_span result;       /* empty when degraded */
 };
 
+/* A deferred session's game runs elsewhere (a thread of the shell) and its frame takes a while:
+ *
+ *   slot n            input, on_result (STATE tasks due in n by id, then VIEW tasks that are settled,
+ *                     due or not), tick, commit: the shell collects them and hands them over
+ *   P2_EVENT_GAME     the game is done with n: the core calls `emit`, which submits and cancels what
+ *                     the game did, with the ids the game chose; then frame n ships
+ *
+ * In between the frame stays n: due frames are those of a game that runs at once, and no further
+ * slot of this session begins. Late games make late frames, never skipped ones. */
 struct p2_game_port {
     void *ctx;
     void (*input)(void *ctx, uint8_t player, uint32_t sequence, struct p2_span data);
     void (*tick)(void *ctx, uint64_t frame);
     void (*on_result)(void *ctx, const struct p2_delivery *delivery);
     void (*commit)(void *ctx, uint64_t frame);
+    void (*emit)(void *ctx, uint64_t frame); /* deferred sessions only */
 };
 
 struct p2_input {
@@ -63,9 +75,19 @@ struct p2_content {
     struct p2_span bytes; /* NULL: removed */
 };
 
+/* A right result that follows a wrong one, at the next frame. */
+struct p2_correction {
+    uint64_t task;
+    uint64_t tag;
+    uint8_t kernel;
+    struct p2_block result;
+};
+
 struct p2_session {
     bool is_used;
     bool is_in_frame;      /* callbacks run: submit is allowed */
+    bool is_deferred;      /* the game runs elsewhere */
+    bool is_pending;       /* and has not answered for this frame yet */
     bool is_out_of_budget; /* peers are not paid any more: own cores only */
     uint16_t index;
     struct p2_game_port game;
@@ -74,6 +96,9 @@ struct p2_session {
     struct p2_player players[P2_PLAYERS_MAX];
     uint64_t linked_owners[P2_CORE_TAGS_MAX]; /* owners with a declared link to a player */
     uint32_t linked_count;
+    struct p2_correction corrections[P2_CORRECTIONS_MAX]; /* in the order they came */
+    uint32_t correction_count;
+    uint64_t corrections_lost;                         /* there was no room: counted, shown */
     struct p2_content contents[2 * P2_CORE_BLOBS_MAX]; /* open addressing by key */
     struct p2_content scratch[P2_CORE_BLOBS_MAX];      /* for building it again */
     uint32_t content_count;                            /* places in use, removed ones too */
@@ -89,6 +114,7 @@ struct p2_session_options {
     size_t memory_max; /* bytes of inputs and results */
     uint64_t first_frame;
     uint64_t start_us; /* slot of first_frame */
+    bool is_deferred;
 };
 
 /* Starts a session in a free place. P2_E_LIMIT, P2_E_NOMEM, P2_E_INVALID. */
@@ -136,6 +162,9 @@ struct p2_span p2_session_content(const struct p2_session *session, uint64_t key
 
 /* Parts of p2_core_step. */
 int p2_session_input(struct p2_core *core, const struct p2_event *event);
+int p2_session_correct(struct p2_core *core, const struct p2_event *event);
+int p2_session_game(struct p2_core *core, const struct p2_event *event, uint64_t now_us,
+                    struct p2_outbox *out);
 void p2_session_run_slots(struct p2_core *core, struct p2_session *session, uint64_t now_us,
                           struct p2_outbox *out);
 

@@ -158,8 +158,7 @@ static void handle(struct p2_dht_child *child, const struct p2_dht_message *mess
         child->beat_at_ms = uv_now(child->loop);
         child->is_beat_out = false;
         child->events->on_ready(message, child->ctx);
-    } else if (message->kind == P2_DHT_GOOD_NODES ? !is_ending
-                                                  : child->phase != RUNNING && !is_ending) {
+    } else if (child->phase != RUNNING && !is_ending) {
         garbage(child, P2_E_UNSOLICITED);
     } else if (message->kind == P2_DHT_READY || message->kind == P2_DHT_REFUSED) {
         if (!is_ending) {

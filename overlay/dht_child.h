@@ -25,7 +25,7 @@
 #define P2_DHT_START_MS       5000  /* measured: READY comes within 50 ms on an idle machine */
 #define P2_DHT_BEAT_MS        1000  /* between answers and the next question */
 #define P2_DHT_HANG_MS        6000 /* without an answer; lock waits of milliseconds were measured */
-#define P2_DHT_STOP_MS        2500 /* below P2_OVERLAY_CLOSE_MS, above the process's own 1,500 */
+#define P2_DHT_STOP_MS        1200 /* below P2_OVERLAY_CLOSE_MS, above the process's own 900 */
 
 /* Messages a second above which it does not serve us any more: 20 watches at their rate and four
  * lookups of P2_OVERLAY_VALUES_MAX values, rounded up. */

@@ -54,8 +54,19 @@ _Static_assert(1 + 4 + 2 + P2_OVERLAY_VALUE_MAX <= PACKET_MAX, "a value fits");
 #define PROBE_LOST_MS  20000 /* the library's searches end after 8 s (measured) */
 
 /* A clean end waits this long for the library, which queues the order while it connects (8.4 s
- * measured); then the state is not saved. */
-#define SHUTDOWN_MS 1500
+ * measured); then the state is not saved. The library often saves at once and never calls back
+ * (measured): a file that has its length for SAVED_MS is taken for whole. A list cut short is still
+ * read as far as it goes. */
+#define SHUTDOWN_MS 600
+#define SAVED_MS    20
+
+/* The library tells the nodes it knows only when it shuts down. So that a crash does not lose them
+ * all, a second node is started now and then: it learns other nodes through the first one, shuts
+ * down, and what it saved is reported. Chosen: 20 s after the first contact, which is after the
+ * first 15 s a young node needs (research/opendht.md 8), then every half hour. */
+#define SCOUT_FIRST_MS 20000
+#define SCOUT_AGAIN_MS 1800000
+#define SCOUT_WORK_MS  10000
 
 /* The parent read so little for so long that a final message does not go out. */
 #define FAREWELL_MS 300
@@ -77,8 +88,13 @@ struct packet {
 };
 
 static struct {
-    int socket, wake, state; /* descriptors */
+    int socket, wake, state, scout_state; /* descriptors */
+    uint32_t network;
+    uint16_t port_v4, port_v6;
     dht_runner *runner;
+    dht_runner *scout;    /* NULL: none at the moment */
+    bool is_scout_ending; /* it was told to shut down */
+    uint64_t scout_at_ms; /* of its next step; 0: no contact yet */
     struct p2_dht_nodes peers;
     uint64_t peers_at_ms; /* when they are pinged next */
     uint64_t probe_at_ms;
@@ -274,6 +290,111 @@ static void ping(const struct p2_dht_address *address)
     }
 }
 
+static void send_now(const struct p2_dht_message *message)
+{
+    uint8_t bytes[P2_DHT_MESSAGE_MAX];
+    struct pollfd room = {.fd = node.socket, .events = POLLOUT};
+    size_t size = p2_dht_encode(bytes, message);
+    (void)poll(&room, 1, FAREWELL_MS); /* then send fails, and the parent learns it from our end */
+    (void)send(node.socket, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* The addresses in a saved state, without our own. */
+static void send_good_nodes(int state_fd)
+{
+    static uint8_t state[64u << 10]; /* 64 entries take 5 KiB; the values after them are not read */
+    struct p2_dht_message message = {.kind = P2_DHT_GOOD_NODES};
+    struct p2_dht_nodes all;
+    ssize_t size = pread(state_fd, state, sizeof state, 0);
+    p2_dht_state_nodes(p2_span(state, size > 0 ? (size_t)size : 0), &all);
+    for (uint8_t i = 0; i < all.count; i++) {
+        const struct p2_dht_address *address = &all.list[i];
+        bool is_own = p2_ip_scope(&address->ip) == P2_IP_LOOPBACK &&
+                      (address->port == node.port_v4 || address->port == node.port_v6);
+        if (!is_own) {
+            p2_dht_nodes_add(&message.nodes, address);
+        }
+    }
+    send_now(&message);
+}
+
+/* ---- the scout ---------------------------------------------------------------------------------- */
+
+static dht_runner *run_node(uint16_t port, int state_fd, bool finds_lan, int *ret_error)
+{
+    char path[sizeof "/proc/self/fd/" + 10]; /* the library keeps a copy */
+    dht_runner_config config;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", state_fd);
+    dht_runner_config_default(&config);
+    config.dht_config.node_config.network = node.network;
+    config.dht_config.node_config.persist_path = path;
+    config.peer_discovery = finds_lan;
+    config.peer_publish = finds_lan;
+    dht_runner *runner = dht_runner_new();
+    *ret_error = runner == NULL ? ENOMEM : dht_runner_run_config(runner, port, &config);
+    if (runner != NULL && *ret_error != 0) {
+        dht_runner_delete(runner);
+        runner = NULL;
+    }
+    return runner;
+}
+
+static void on_scout_ping(bool ok, void *user_data)
+{
+    (void)ok; /* what it learns is what it saves */
+    (void)user_data;
+}
+
+static void on_scout_down(void *user_data)
+{
+    (void)user_data; /* its time is over anyway */
+}
+
+static void begin_scout(void)
+{
+    struct p2_dht_port found = p2_dht_port_find(0);
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons(node.port_v4),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                              .sin6_port = htons(node.port_v6),
+                              .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int error;
+    (void)!ftruncate(node.scout_state, 0); /* an old list in it would only be reported again */
+    node.scout = found.taken == 0 ? run_node(found.port, node.scout_state, false, &error) : NULL;
+    if (node.scout == NULL) {
+        return;
+    }
+    if (node.port_v4 != 0) {
+        dht_runner_ping(node.scout, (struct sockaddr *)&v4, sizeof v4, on_scout_ping, NULL);
+    }
+    if (node.port_v6 != 0) {
+        dht_runner_ping(node.scout, (struct sockaddr *)&v6, sizeof v6, on_scout_ping, NULL);
+    }
+}
+
+/* One step of the scout when its time has come. */
+static void scout(uint64_t now)
+{
+    if (now < node.scout_at_ms) {
+        return;
+    }
+    if (node.scout == NULL) {
+        begin_scout();
+        node.is_scout_ending = false;
+        node.scout_at_ms = now + (node.scout != NULL ? SCOUT_WORK_MS : SCOUT_AGAIN_MS);
+    } else if (!node.is_scout_ending) {
+        node.is_scout_ending = true;
+        dht_runner_shutdown(node.scout, on_scout_down, NULL);
+        node.scout_at_ms = now + SHUTDOWN_MS;
+    } else {
+        dht_runner_delete(node.scout); /* joins its threads: milliseconds */
+        node.scout = NULL;
+        send_good_nodes(node.scout_state);
+        node.scout_at_ms = now + SCOUT_AGAIN_MS;
+    }
+}
+
 static void upkeep(uint64_t now)
 {
     (void)pthread_mutex_lock(&node.lock);
@@ -295,18 +416,14 @@ static void upkeep(uint64_t now)
             ping(&node.peers.list[i]);
         }
     }
+    if (node.scout_at_ms == 0) {
+        node.scout_at_ms = is_alone ? 0 : now + SCOUT_FIRST_MS;
+    } else {
+        scout(now);
+    }
 }
 
 /* ---- start -------------------------------------------------------------------------------------- */
-
-static void send_now(const struct p2_dht_message *message)
-{
-    uint8_t bytes[P2_DHT_MESSAGE_MAX];
-    struct pollfd room = {.fd = node.socket, .events = POLLOUT};
-    size_t size = p2_dht_encode(bytes, message);
-    (void)poll(&room, 1, FAREWELL_MS); /* then send fails, and the parent learns it from our end */
-    (void)send(node.socket, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
 
 static _Noreturn void refuse(unsigned cause, int system_error)
 {
@@ -317,37 +434,33 @@ static _Noreturn void refuse(unsigned cause, int system_error)
 }
 
 /* The library saves its state to a path; this one leads to memory only. */
-static void open_state(char *path, size_t size)
+static int open_state(void)
 {
-    node.state = memfd_create("state", MFD_CLOEXEC);
-    if (node.state < 0) {
+    int fd = memfd_create("state", MFD_CLOEXEC);
+    if (fd < 0) {
         refuse(P2_DHT_CAUSE_SANDBOX, errno);
     }
-    (void)snprintf(path, size, "/proc/self/fd/%d", node.state);
+    return fd;
 }
 
 static void start(const struct p2_dht_message *order)
 {
-    static char path[sizeof "/proc/self/fd/" + 10]; /* the library keeps a copy; ours is static */
-    dht_runner_config config;
     int error = 0;
-    open_state(path, sizeof path);
-    unsigned last_fd = (unsigned)(node.state > node.wake ? node.state : node.wake);
-    if (p2_dht_sandbox_enter(last_fd, &error) != P2_OK) {
+    node.network = order->network;
+    node.state = open_state();
+    node.scout_state = open_state();
+    /* All were opened one after the other: the last one is the highest. */
+    int last_fd = node.wake > node.state ? node.wake : node.state;
+    last_fd = node.scout_state > last_fd ? node.scout_state : last_fd;
+    if (p2_dht_sandbox_enter((unsigned)last_fd, &error) != P2_OK) {
         refuse(P2_DHT_CAUSE_SANDBOX, error);
     }
     struct p2_dht_port found = p2_dht_port_find(order->port);
     if (found.taken != 0) {
         refuse(found.taken == AF_INET ? P2_DHT_CAUSE_PORT_V4 : P2_DHT_CAUSE_PORT_V6, EADDRINUSE);
     }
-    dht_runner_config_default(&config);
-    config.dht_config.node_config.network = order->network;
-    config.dht_config.node_config.persist_path = path;
-    config.peer_discovery = (order->flags & P2_DHT_FLAG_LAN) != 0;
-    config.peer_publish = config.peer_discovery;
-    node.runner = dht_runner_new();
-    if (node.runner == NULL ||
-        (error = dht_runner_run_config(node.runner, found.port, &config)) != 0) {
+    node.runner = run_node(found.port, node.state, (order->flags & P2_DHT_FLAG_LAN) != 0, &error);
+    if (node.runner == NULL) {
         refuse(P2_DHT_CAUSE_LIBRARY, error);
     }
     uint16_t v4 = dht_runner_get_bound_port(node.runner, AF_INET);
@@ -358,6 +471,8 @@ static void start(const struct p2_dht_message *order)
     if (found.has_v6 && v6 != found.port) {
         refuse(P2_DHT_CAUSE_PORT_V6, EADDRINUSE);
     }
+    node.port_v4 = v4;
+    node.port_v6 = v6;
     send_now(&(struct p2_dht_message){
         .kind = P2_DHT_READY, .version = P2_DHT_VERSION, .port = v4, .port_v6 = v6});
 }
@@ -438,30 +553,25 @@ static void answer_beat(uint32_t number)
     (void)pthread_mutex_unlock(&node.lock);
 }
 
-static void send_good_nodes(void)
-{
-    static uint8_t state[64u << 10]; /* 64 entries take 5 KiB; the values after them are not read */
-    struct p2_dht_message message = {.kind = P2_DHT_GOOD_NODES};
-    ssize_t size = pread(node.state, state, sizeof state, 0);
-    p2_dht_state_nodes(p2_span(state, size > 0 ? (size_t)size : 0), &message.nodes);
-    send_now(&message);
-}
-
 static _Noreturn void stop(void)
 {
     uint64_t deadline = now_ms() + SHUTDOWN_MS;
-    bool is_shut_down = false;
+    off_t length = 0, before = 0;
+    bool is_saved = false;
+    (void)!ftruncate(node.state, 0);
     dht_runner_shutdown(node.runner, on_shut_down, NULL);
-    while (!is_shut_down && now_ms() < deadline) {
+    while (!is_saved && now_ms() < deadline) {
         struct pollfd wake = {.fd = node.wake, .events = POLLIN};
         uint64_t count;
-        (void)poll(&wake, 1, (int)SHUTDOWN_MS / 30); /* also bounded by the deadline */
+        (void)poll(&wake, 1, SAVED_MS); /* also bounded by the deadline */
         (void)!read(node.wake, &count, sizeof count);
+        before = length;
+        length = lseek(node.state, 0, SEEK_END); /* the library opened the file by itself */
         (void)pthread_mutex_lock(&node.lock);
-        is_shut_down = node.is_shut_down;
+        is_saved = node.is_shut_down || (length > 0 && length == before);
         (void)pthread_mutex_unlock(&node.lock);
     }
-    send_good_nodes();
+    send_good_nodes(node.state);
     /* The process ends with its threads: joining them could wait, and there is nothing to free. */
     _exit(EXIT_SUCCESS);
 }

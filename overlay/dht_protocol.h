@@ -18,7 +18,7 @@
  *   VALUE         0x83  child   op value                            found under the key
  *   END           0x84  child   op result                           of a PUT or GET
  *   ALIVE         0x85  child   number heard_ms dropped oversized   answer to BEAT
- *   GOOD_NODES    0x86  child   nodes                               answer to STOP, before the end
+ *   GOOD_NODES    0x86  child   nodes                               half-hourly, and after STOP
  *
  * `op` is the parent's number: its low byte is a slot, the rest counts the slot's users; what comes
  * for an earlier user of a slot is late and is ignored. Pure. Thread: reentrant. */

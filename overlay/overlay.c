@@ -8,7 +8,8 @@ static int start(struct p2_overlay *overlay, const struct p2_overlay_request *re
 {
     struct p2_overlay_op *op = NULL;
     P2_ASSERT(request->events != NULL && request->events->on_end != NULL);
-    P2_ASSERT(request->kind == P2_OVERLAY_PUBLISH || request->events->on_value != NULL);
+    P2_ASSERT(request->kind == P2_OVERLAY_PUBLISH || request->kind == P2_OVERLAY_ALARM ||
+              request->events->on_value != NULL);
     if (overlay->is_closing) {
         return P2_E_DRAINING;
     }
@@ -54,6 +55,15 @@ int p2_overlay_watch(struct p2_overlay *overlay, const struct p2_overlay_key *ke
 {
     const struct p2_overlay_request request = {
         .kind = P2_OVERLAY_WATCH, .key = *key, .events = events, .ctx = ctx};
+    return start(overlay, &request, ret_op);
+}
+
+int p2_overlay_alarm(struct p2_overlay *overlay, uint64_t at_us,
+                     const struct p2_overlay_events *events, void *ctx,
+                     struct p2_overlay_op **ret_op)
+{
+    const struct p2_overlay_request request = {
+        .kind = P2_OVERLAY_ALARM, .at_us = at_us, .events = events, .ctx = ctx};
     return start(overlay, &request, ret_op);
 }
 

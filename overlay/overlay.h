@@ -12,6 +12,7 @@
  *   publish     on_end                            stored, refused, or no answer in time
  *   lookup      on_value (0..values_max), on_end  all answers are in, a limit, or P2_OVERLAY_STOP
  *   watch       on_value (any number), on_end     P2_OVERLAY_STOP, cancel or close only
+ *   alarm       on_end                            its time has come
  *
  * Contracts of the callbacks:
  *   - on_end comes exactly once and last for every operation whose starting call returned 0, unless
@@ -47,6 +48,9 @@
  * 32 sessions, and room for publishing; bounds the memory to about 160 KiB. */
 #define P2_OVERLAY_OPS_MAX 256
 
+/* Alarms, beside those. Chosen: one for each of 32 sessions, and again as many for the rest. */
+#define P2_OVERLAY_ALARMS_MAX 64
+
 /* Nodes drop what comes faster than 1,024 requests a second and address; a lookup of a popular key
  * costs 8 requests per value (measured). */
 #define P2_OVERLAY_STARTS_PER_S 20
@@ -79,10 +83,10 @@ struct p2_overlay_limits {
 #define P2_OVERLAY_VALUES_MAX  8192  /* DESIGN 6 */
 #define P2_OVERLAY_TIME_MAX_MS 20000 /* DESIGN 6 */
 
-/* What an operation reports. on_value may be NULL for a publish, on_end never. */
+/* What an operation reports. on_value may be NULL for publishes and alarms, on_end never. */
 struct p2_overlay_events {
     enum p2_overlay_verdict (*on_value)(struct p2_overlay_op *op, struct p2_span value, void *ctx);
-    /* The end. 0: publish: at least one node said it stored the value, which proves nothing (the
+    /* The end. 0: alarm: now; publish: at least one node said it stored the value, which proves nothing (the
      * same call can still be lost); lookup: all nodes asked have answered, or STOP. P2_E_LIMIT: a
      * lookup reached values_max. P2_E_TIMEOUT: time is over; what came until then was reported.
      * P2_E_UNREACHABLE: no node of the network could be asked. P2_E_CANCELLED: p2_overlay_close. */
@@ -103,7 +107,7 @@ struct p2_overlay_status {
     uint16_t port_v4;     /* UDP port the node holds, 0: none (yet) */
     uint16_t port_v6;     /* the same for IPv6 */
     uint32_t restarts;    /* of the node */
-    uint32_t operations;  /* now: publishes, lookups, watches, waiting ones included */
+    uint32_t operations;  /* now, of all kinds, waiting ones included */
     uint64_t published;   /* publishes that ended with 0 */
     uint64_t looked_up;   /* lookups that ended, however */
     uint64_t values;      /* reported */
@@ -145,6 +149,14 @@ int p2_overlay_watch(struct p2_overlay *overlay, const struct p2_overlay_key *ke
                      const struct p2_overlay_events *events, void *ctx,
                      struct p2_overlay_op **ret_op);
 
+/* Calls on_end(0) once the steady time is `at_us` or later, a millisecond late at most on an idle
+ * machine; a time that is over means the next turn of the loop. Does not depend on the node. Errors
+ * as publish (P2_E_AGAIN: P2_OVERLAY_ALARMS_MAX are set; the one whose on_end runs does not count).
+ * This is how what works on an overlay keeps time on both implementations. */
+int p2_overlay_alarm(struct p2_overlay *overlay, uint64_t at_us,
+                     const struct p2_overlay_events *events, void *ctx,
+                     struct p2_overlay_op **ret_op);
+
 /* Ends an operation at once and without a word: no callback comes after this call, and the
  * operation is gone. What a publish has already sent stays where it is. Accepts NULL. */
 void p2_overlay_cancel(struct p2_overlay *overlay, struct p2_overlay_op *op);
@@ -163,7 +175,7 @@ void p2_overlay_on_state(struct p2_overlay *overlay,
 /* Ends every operation with P2_E_CANCELLED, stops the node, then calls `on_closed` once, not from
  * inside this call; the overlay is freed when it returns. Nothing new is accepted meanwhile. Only
  * the first call counts. Takes at most P2_OVERLAY_CLOSE_MS: a node that does not stop is killed. */
-#define P2_OVERLAY_CLOSE_MS 3000 /* chosen: above the library's own guard of 2 s for its shutdown */
+#define P2_OVERLAY_CLOSE_MS 1500 /* chosen: a daemon ends within 2 s of SIGTERM */
 void p2_overlay_close(struct p2_overlay *overlay, void (*on_closed)(void *ctx), void *ctx);
 
 /* "connecting", "connected", ... Static. */
@@ -173,7 +185,12 @@ bool p2_overlay_key_equal(const struct p2_overlay_key *a, const struct p2_overla
 
 /* ---- for implementations ---------------------------------------------------------------------- */
 
-enum p2_overlay_op_kind { P2_OVERLAY_PUBLISH, P2_OVERLAY_LOOKUP, P2_OVERLAY_WATCH };
+enum p2_overlay_op_kind {
+    P2_OVERLAY_PUBLISH,
+    P2_OVERLAY_LOOKUP,
+    P2_OVERLAY_WATCH,
+    P2_OVERLAY_ALARM
+};
 
 /* A request whose arguments overlay.c has checked. Pointers are borrowed for the call. */
 struct p2_overlay_request {
@@ -181,6 +198,7 @@ struct p2_overlay_request {
     struct p2_overlay_key key;
     struct p2_span value;            /* PUBLISH */
     struct p2_overlay_limits limits; /* LOOKUP */
+    uint64_t at_us;                  /* ALARM */
     const struct p2_overlay_events *events;
     void *ctx;
 };

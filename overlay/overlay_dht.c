@@ -25,6 +25,9 @@ _Static_assert(P2_OVERLAY_DHT_NODES_BYTES == P2_DHT_MESSAGE_MAX, "a stored list 
 /* What has to be closed before the overlay is gone: timer, child, resolver. */
 #define PARTS 3
 
+/* Places for operations. */
+#define OPS (P2_OVERLAY_OPS_MAX + P2_OVERLAY_ALARMS_MAX)
+
 enum stage {
     FREE,
     WAITING, /* not at the node: its turn has not come, or the node is down */
@@ -57,6 +60,7 @@ struct dht {
     struct p2_overlay_status status;
     uint64_t oversized_before; /* counted by processes that are gone */
     uint64_t resolve_at_ms;
+    uint64_t nodes_after_ms; /* the next list of good nodes is taken from then on */
     uint64_t next_order;
     uint64_t starts_ms[P2_OVERLAY_STARTS_PER_S]; /* ring: when the last ones were */
     size_t next_start;
@@ -64,7 +68,7 @@ struct dht {
     unsigned parts; /* open ones of PARTS */
     void (*on_closed)(void *ctx);
     void *closed_ctx;
-    struct op ops[P2_OVERLAY_OPS_MAX];
+    struct op ops[OPS]; /* the alarms' last: the node never hears of them */
 };
 
 static struct dht *to_dht(const struct p2_overlay *overlay)
@@ -107,6 +111,12 @@ static void end(struct dht *dht, struct op *op, int result, bool is_told)
     if (is_told) {
         op->stage = WAITING;
     }
+    if (op->base.kind == P2_OVERLAY_ALARM) { /* its place is free for the next one at once */
+        const struct p2_overlay_op base = op->base;
+        leave(dht, op);
+        base.events->on_end(&op->base, result, base.ctx);
+        return;
+    }
     op->base.events->on_end(&op->base, result, op->base.ctx);
     if (op->id == id && (op->stage == WAITING || op->stage == SENT)) {
         leave(dht, op);
@@ -141,6 +151,8 @@ static int send_op(struct dht *dht, struct op *op)
     case P2_OVERLAY_WATCH:
         order.kind = P2_DHT_LISTEN;
         break;
+    case P2_OVERLAY_ALARM: /* never at the node */
+        break;
     }
     return p2_dht_child_send(dht->child, &order);
 }
@@ -150,13 +162,14 @@ static struct op *next_waiting(struct dht *dht)
 {
     struct op *found = NULL;
     uint32_t lookups = 0;
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         const struct op *op = &dht->ops[i];
         lookups += op->stage == SENT && op->base.kind == P2_OVERLAY_LOOKUP;
     }
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         struct op *op = &dht->ops[i];
         bool is_held = op->base.kind == P2_OVERLAY_LOOKUP && lookups >= P2_OVERLAY_LOOKUPS;
+        is_held |= op->base.kind == P2_OVERLAY_ALARM;
         if (op->stage == WAITING && !is_held && (found == NULL || op->order < found->order)) {
             found = op;
         }
@@ -171,7 +184,7 @@ static uint64_t start_waiting(struct dht *dht, uint64_t now)
     if (!dht->is_ready) {
         return UINT64_MAX;
     }
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         const struct p2_dht_message order = {.kind = P2_DHT_CANCEL, .op = dht->ops[i].id};
         if (dht->ops[i].stage == LEAVING) {
             if (p2_dht_child_send(dht->child, &order) != P2_OK) {
@@ -234,7 +247,7 @@ static void on_down(int error, const char *text, void *ctx)
     dht->status.port_v4 = 0;
     dht->status.port_v6 = 0;
     dht->oversized_before = dht->status.oversized;
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         struct op *op = &dht->ops[i];
         op->stage = op->stage == SENT ? WAITING : op->stage == LEAVING ? FREE : op->stage;
     }
@@ -301,6 +314,11 @@ static void on_good_nodes(struct dht *dht, const struct p2_dht_nodes *nodes)
 {
     uint8_t bytes[P2_DHT_MESSAGE_MAX];
     const struct p2_dht_message list = {.kind = P2_DHT_PEERS, .nodes = *nodes};
+    uint64_t now = uv_now(dht->loop);
+    if (!dht->base.is_closing && now < dht->nodes_after_ms) {
+        return;
+    }
+    dht->nodes_after_ms = now + P2_OVERLAY_DHT_NODES_MS;
     if (dht->config.on_nodes != NULL && nodes->count > 0) {
         size_t size = p2_dht_encode(bytes, &list);
         dht->config.on_nodes(p2_span(bytes, size), dht->config.ctx);
@@ -331,10 +349,10 @@ static void on_message(const struct p2_dht_message *message, void *ctx)
 static uint64_t end_late(struct dht *dht, uint64_t now)
 {
     uint64_t next = UINT64_MAX;
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         struct op *op = &dht->ops[i];
         if ((op->stage == WAITING || op->stage == SENT) && op->deadline_ms <= now) {
-            end(dht, op, P2_E_TIMEOUT, false);
+            end(dht, op, op->base.kind == P2_OVERLAY_ALARM ? P2_OK : P2_E_TIMEOUT, false);
         }
         if ((op->stage == WAITING || op->stage == SENT) && op->deadline_ms < next) {
             next = op->deadline_ms;
@@ -367,7 +385,7 @@ static void on_timer_closed(uv_handle_t *handle)
 /* First turn of the loop after p2_overlay_close. */
 static void cancel_all(struct dht *dht)
 {
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (size_t i = 0; i < OPS; i++) {
         if (dht->ops[i].stage == WAITING || dht->ops[i].stage == SENT) {
             end(dht, &dht->ops[i], P2_E_CANCELLED, false);
         }
@@ -399,13 +417,39 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- the table of overlay.h -------------------------------------------------------------------------- */
 
+static uint64_t clock_us(clockid_t which)
+{
+    struct timespec time;
+    (void)clock_gettime(which, &time); /* cannot fail: the clocks exist */
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+static uint64_t deadline_of(const struct p2_overlay_request *request, uint64_t now)
+{
+    switch (request->kind) {
+    case P2_OVERLAY_PUBLISH:
+        return now + P2_OVERLAY_PUBLISH_TIMEOUT_MS;
+    case P2_OVERLAY_LOOKUP:
+        return now + request->limits.time_ms;
+    case P2_OVERLAY_ALARM: { /* the loop's milliseconds are those of the steady clock */
+        uint64_t at = request->at_us / 1000 + 1;
+        return at > now ? at : now + 1; /* not in this turn: others have a turn too */
+    }
+    case P2_OVERLAY_WATCH:
+        break;
+    }
+    return UINT64_MAX;
+}
+
 static int start(struct p2_overlay *overlay, const struct p2_overlay_request *request,
                  struct p2_overlay_op **ret_op)
 {
     struct dht *dht = to_dht(overlay);
     uint64_t now = uv_now(dht->loop);
     struct op *op = NULL;
-    for (size_t i = 0; i < P2_OVERLAY_OPS_MAX && op == NULL; i++) {
+    bool is_alarm = request->kind == P2_OVERLAY_ALARM;
+    size_t end_of_kind = is_alarm ? OPS : P2_OVERLAY_OPS_MAX;
+    for (size_t i = is_alarm ? P2_OVERLAY_OPS_MAX : 0; i < end_of_kind && op == NULL; i++) {
         op = dht->ops[i].stage == FREE ? &dht->ops[i] : NULL;
     }
     if (op == NULL) {
@@ -421,9 +465,7 @@ static int start(struct p2_overlay *overlay, const struct p2_overlay_request *re
     op->order = dht->next_order++;
     op->values = 0;
     op->values_max = request->limits.values_max;
-    op->deadline_ms = request->kind == P2_OVERLAY_PUBLISH  ? now + P2_OVERLAY_PUBLISH_TIMEOUT_MS
-                      : request->kind == P2_OVERLAY_LOOKUP ? now + request->limits.time_ms
-                                                           : UINT64_MAX;
+    op->deadline_ms = deadline_of(request, now);
     op->value_size = (uint16_t)request->value.size;
     if (request->value.size > 0) {
         memcpy(op->value, request->value.data, request->value.size);
@@ -447,13 +489,6 @@ static struct p2_overlay_status get_status(const struct p2_overlay *overlay)
     struct p2_overlay_status status = to_dht(overlay)->status;
     status.restarts = p2_dht_child_restarts(to_dht(overlay)->child);
     return status;
-}
-
-static uint64_t clock_us(clockid_t which)
-{
-    struct timespec time;
-    (void)clock_gettime(which, &time); /* cannot fail: the clocks exist */
-    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
 static struct p2_overlay_now get_now(const struct p2_overlay *overlay)
@@ -543,7 +578,7 @@ int p2_overlay_dht_open(struct p2_overlay **ret_overlay, uv_loop_t *loop,
     dht->parts = PARTS;
     dht->status.state = P2_OVERLAY_CONNECTING;
     take_stored(dht, config->nodes);
-    for (uint32_t i = 0; i < P2_OVERLAY_OPS_MAX; i++) {
+    for (uint32_t i = 0; i < OPS; i++) {
         dht->ops[i].id = i;
     }
     (void)uv_timer_init(loop, &dht->timer); /* cannot fail */

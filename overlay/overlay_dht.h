@@ -15,6 +15,9 @@
 /* Largest list of good nodes, in bytes (dht_protocol.h, PEERS). */
 #define P2_OVERLAY_DHT_NODES_BYTES 1218
 
+/* Lists of good nodes come at most this often, but for the last. Chosen: writing them is cheap. */
+#define P2_OVERLAY_DHT_NODES_MS 10000
+
 /* Names are looked up again at this distance until the node is connected. Chosen: the host's
  * network may come back with other addresses; a resolver answers from its cache. */
 #define P2_OVERLAY_DHT_RESOLVE_MS 30000
@@ -28,9 +31,11 @@ struct p2_overlay_dht_config {
     size_t bootstrap_count;
     struct p2_span nodes; /* what on_nodes gave in an earlier run; wrong bytes are ignored */
 
-    /* Nodes that answered, to be stored for the next run; `nodes` is borrowed, at most
-     * P2_OVERLAY_DHT_NODES_BYTES. Comes while the overlay closes, if the node ended in order and
-     * knew any. May be NULL. */
+    /* Nodes that answered, to be stored for the next run, each list in place of the one before;
+     * `nodes` is borrowed, at most P2_OVERLAY_DHT_NODES_BYTES. Comes half a minute after the first
+     * contact and every half hour, so that a crash leaves a list, and while the overlay closes, if
+     * the node ended in order and knew any. At most one in P2_OVERLAY_DHT_NODES_MS otherwise. May be
+     * NULL. */
     void (*on_nodes)(struct p2_span nodes, void *ctx);
     /* The node does not serve: died, hangs, port taken, ...: `error` as in the status, `text` for a
      * person. Comes from the loop, before the change of state. May be NULL. */

@@ -62,6 +62,7 @@ struct sim_overlay {
     struct sim_op *ops;
     uint32_t group;
     uint32_t lookups; /* running */
+    uint32_t alarms;
     uint64_t down_until_us;
     uint64_t starts_us[P2_OVERLAY_STARTS_PER_S]; /* a ring */
     uint32_t start_count;
@@ -214,6 +215,7 @@ static void take_away(struct sim_op *op)
     op->is_over = true;
     unlink_op(&overlay->ops, op);
     overlay->status.operations--;
+    overlay->alarms -= op->base.kind == P2_OVERLAY_ALARM;
     if (op->base.kind == P2_OVERLAY_LOOKUP) {
         overlay->lookups -= op->is_started;
         overlay->status.looked_up++;
@@ -250,7 +252,9 @@ static int sim_start(struct p2_overlay *base, const struct p2_overlay_request *r
                      struct p2_overlay_op **ret_op)
 {
     struct sim_overlay *overlay = sim_of(base);
-    if (overlay->status.operations >= P2_OVERLAY_OPS_MAX) {
+    bool is_alarm = request->kind == P2_OVERLAY_ALARM;
+    if (is_alarm ? overlay->alarms >= P2_OVERLAY_ALARMS_MAX
+                 : overlay->status.operations - overlay->alarms >= P2_OVERLAY_OPS_MAX) {
         return P2_E_AGAIN;
     }
     struct sim_op *op = calloc(1, sizeof *op);
@@ -267,6 +271,13 @@ static int sim_start(struct p2_overlay *base, const struct p2_overlay_request *r
     op->next = overlay->ops;
     overlay->ops = op;
     overlay->status.operations++;
+    if (is_alarm) {
+        overlay->alarms++;
+        uint64_t now_us = overlay->sim->now_us;
+        op_event(op, EVENT_END, request->at_us > now_us ? request->at_us - now_us : 0, P2_OK);
+        *ret_op = &op->base;
+        return P2_OK;
+    }
     op_event(op, EVENT_START, starting_time(overlay) + draw_delay_us(overlay), 0);
     if (request->kind == P2_OVERLAY_PUBLISH) {
         op_event(op, EVENT_END, (uint64_t)P2_OVERLAY_PUBLISH_TIMEOUT_MS * 1000, P2_E_TIMEOUT);

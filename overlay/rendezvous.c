@@ -230,6 +230,13 @@ void p2_resolver_init(struct p2_resolver *resolver)
     memset(resolver, 0, sizeof *resolver);
 }
 
+static void tell_change(const struct p2_resolver *resolver)
+{
+    if (resolver->options.on_change != NULL) {
+        resolver->options.on_change(resolver->options.ctx);
+    }
+}
+
 static enum p2_overlay_verdict on_value(struct p2_overlay_op *op, struct p2_span value, void *ctx)
 {
     struct p2_resolver_lookup *lookup = ctx;
@@ -254,6 +261,7 @@ static enum p2_overlay_verdict on_value(struct p2_overlay_op *op, struct p2_span
     if (resolver->state == P2_RESOLVER_SEARCHING) {
         resolver->state = P2_RESOLVER_GATHERING;
         resolver->due_us = now.mono_us + P2_RESOLVER_GATHER_US;
+        tell_change(resolver);
     }
     return P2_OVERLAY_MORE;
 }
@@ -265,6 +273,7 @@ static void on_lookup_end(struct p2_overlay_op *op, int result, void *ctx)
     (void)result; /* whatever came was checked; nothing is made of how it ended */
     lookup->op = NULL;
     lookup->resolver->running--;
+    tell_change(lookup->resolver);
 }
 
 static const struct p2_overlay_events lookup_events = {on_value, on_lookup_end};

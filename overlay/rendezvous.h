@@ -100,6 +100,10 @@ struct p2_resolver_options {
     struct p2_overlay *overlay; /* borrowed, as the rules */
     const struct p2_overlay_rules *rules;
     const struct p2_id *known_key; /* from a join link, copied; NULL: none */
+    /* The overlay brought something: call the tick soon. From inside an overlay's callback, where
+     * the tick may be called too; NULL: the caller ticks after each event of the overlay. */
+    void (*on_change)(void *ctx);
+    void *ctx;
 };
 
 /* One of the six lookups of a round; `resolver` first looks itself up here. */

@@ -359,18 +359,10 @@ static int listen_for_helpers(struct p2_authority *authority)
         return error;
     }
     struct p2_link_address real = p2_listener_address(listener);
+    /* A wildcard is shown as it is: which of this machine's addresses others reach, we do not know. */
     struct p2_address shown = {
         .key = daemon->id, .ip = real.ip, .port = real.port, .is_literal = true};
-    if (p2_ip_scope(&real.ip) == P2_IP_UNSPECIFIED) {
-        /* Helpers elsewhere need a name; this machine's own is the best guess there is. */
-        size_t size = sizeof shown.host;
-        shown.is_literal = false;
-        if (uv_os_gethostname(shown.host, &size) != 0) {
-            (void)snprintf(shown.host, sizeof shown.host, "localhost");
-        }
-    } else {
-        p2_ip_format(shown.host, &real.ip);
-    }
+    p2_ip_format(shown.host, &real.ip);
     p2_address_format(authority->address, &shown);
     P2_LOG(&daemon->log, P2_LEVEL_NOTICE, "listening", P2_LOG_STR("on", authority->address));
     (void)fprintf(stderr, "listening on %s\n", authority->address);

@@ -2,9 +2,9 @@
 #include "authority/shell/options.h"
 
 #include "base/id.h"
+#include "daemon/options.h"
 #include "exec/limits.h"
 #include "link/ip.h"
-#include "link/network.h"
 
 #include <string.h>
 
@@ -20,24 +20,13 @@ static bool is_ip(const char *value)
     return p2_ip_parse(&ip, value, strlen(value)) == P2_OK;
 }
 
-static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
 static const char *const strictness[] = {"strict", "allow", NULL};
 static const char *const sessions[] = {"none", "test", NULL};
 
 static const struct p2_option options[P2_AUTHORITY_OPTIONS] = {
     [P2_AUTHORITY_OPTION_STATE_DIR] =
-        {.name = "state-dir",
-         .type = P2_OPTION_PATH,
-         .min = 1,
-         .max = P2_CONFIG_VALUE_MAX - 64,
-         .default_text = "/var/lib/p2c2r-authority",
-         .doc = "Folder of this authority's key and settings. It is made when it is missing."},
-    [P2_AUTHORITY_OPTION_LOG_LEVEL] = {.name = "log-level",
-                                       .type = P2_OPTION_CHOICE,
-                                       .flags = P2_OPTION_RELOADABLE,
-                                       .default_text = "notice",
-                                       .choices = log_levels,
-                                       .doc = "The least important messages that are logged."},
+        P2_DAEMON_OPTION_STATE_DIR("/var/lib/p2c2r-authority", "this authority's"),
+    [P2_AUTHORITY_OPTION_LOG_LEVEL] = P2_DAEMON_OPTION_LOG_LEVEL,
     [P2_AUTHORITY_OPTION_LISTEN] =
         {.name = "listen",
          .type = P2_OPTION_STRING,
@@ -82,30 +71,10 @@ static const struct p2_option options[P2_AUTHORITY_OPTIONS] = {
          .default_text = "strict",
          .choices = strictness,
          .doc = "Whether limits per network prefix also hold for loopback and private addresses."},
-    [P2_AUTHORITY_OPTION_NETWORK] =
-        {.name = "network",
-         .type = P2_OPTION_STRING,
-         .min = 1,
-         .max = P2_NETWORK_NAME_MAX,
-         .default_text = P2_NETWORK_PUBLIC,
-         .argument = "NAME",
-         .doc = "The network to belong to. Nodes of different networks do not understand each "
-                "other."},
+    [P2_AUTHORITY_OPTION_NETWORK] = P2_DAEMON_OPTION_NETWORK,
     [P2_AUTHORITY_OPTION_CONTROL_SOCKET] =
-        {.name = "control-socket",
-         .type = P2_OPTION_PATH,
-         .min = 1,
-         .max = 107,
-         .default_text = "/run/p2c2r-authority/control",
-         .doc = "The socket p2c2rctl talks to. Its folder must exist."},
-    [P2_AUTHORITY_OPTION_CONTROL_GROUP] =
-        {.name = "control-group",
-         .type = P2_OPTION_STRING,
-         .min = 1,
-         .max = 64,
-         .argument = "GROUP",
-         .doc = "The group whose members may use the control socket besides root and the "
-                "daemon's own user. Without it nobody else may."},
+        P2_DAEMON_OPTION_CONTROL_SOCKET("/run/p2c2r-authority/control"),
+    [P2_AUTHORITY_OPTION_CONTROL_GROUP] = P2_DAEMON_OPTION_CONTROL_GROUP,
     [P2_AUTHORITY_OPTION_SESSION] =
         {.name = "session",
          .type = P2_OPTION_CHOICE,

@@ -13,7 +13,7 @@
 /* Bytes asked for at once. Chosen: configuration files fit. */
 #define READ_CHUNK 4096
 
-static int from_errno(int number)
+int p2_file_error(int number)
 {
     switch (number) {
     case ENOENT:
@@ -38,7 +38,7 @@ static int from_errno(int number)
 static int fail_errno(struct p2_failure *failure, const char *doing, const char *path)
 {
     int number = errno;
-    return p2_fail(failure, from_errno(number), "cannot %s %s: %s", doing, path, strerror(number));
+    return p2_fail(failure, p2_file_error(number), "cannot %s %s: %s", doing, path, strerror(number));
 }
 
 static int check_status(const struct stat *status, const char *path,

@@ -14,6 +14,9 @@ struct p2_file_rules {
     bool no_symlink;       /* the last part of the path may not be a symbolic link */
 };
 
+/* The error of a failed call on files with this errno; P2_E_IO when it has none of its own. */
+int p2_file_error(int number);
+
 /* Appends the bytes of the regular file `path` to `buf`, up to the buffer's limit, and gives its
  * mode in ret_mode (may be NULL). P2_E_NOENT, P2_E_PERM, P2_E_BAD_MODE (not a regular file, a
  * forbidden bit, an owner that is neither root nor us), P2_E_LIMIT, P2_E_IO, P2_E_NOMEM; the

@@ -5,15 +5,21 @@
 #include "ctl/table.h"
 #include "ctl/tool_options.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 /* How long an answer may take. Chosen: a person's patience; daemons answer within a loop turn. */
 #define TIMEOUT_MS 10000
+
+/* The same for what reads or writes much. Chosen: a store of 64 GiB at 100 MB/s. */
+#define LONG_TIMEOUT_MS 660000
 
 /* The exit status for an error, from sysexits.h; listed in the manual. */
 static int exit_status(int error)
@@ -63,29 +69,81 @@ static void pause_for(double seconds)
     (void)nanosleep(&time, NULL); /* a signal only shortens the wait */
 }
 
+/* Opens the file that the words name, as this user; -1: there is none. A file that is there already
+ * is not written over. */
+static int open_file(const struct p2_subcommand_io *io, char **words, int *ret_fd,
+                     struct p2_failure *failure)
+{
+    *ret_fd = -1;
+    if (io->file == P2_FILE_NONE) {
+        return P2_OK;
+    }
+    bool is_output = io->file == P2_FILE_WRITE;
+    const char *path = words[io->file_word];
+    if (strcmp(path, "-") == 0) {
+        *ret_fd = is_output ? STDOUT_FILENO : STDIN_FILENO;
+        return is_output && isatty(STDOUT_FILENO) == 1
+                   ? p2_fail(failure, P2_E_INVALID, "standard output is a terminal")
+                   : P2_OK;
+    }
+    int flags = is_output ? O_WRONLY | O_CREAT | O_EXCL : O_RDONLY;
+    *ret_fd = open(path, flags | O_CLOEXEC, 0600);
+    return *ret_fd >= 0 ? P2_OK
+                        : p2_fail(failure, errno == EACCES ? P2_E_PERM : P2_E_INVALID, "%s: %s",
+                                  path, strerror(errno));
+}
+
+/* Closes the file; what was written of one that failed is removed. */
+static void close_file(const struct p2_subcommand_io *io, char **words, int fd, int error)
+{
+    if (fd > STDERR_FILENO) {
+        (void)close(fd); /* the daemon synced it */
+        if (error != P2_OK && io->file == P2_FILE_WRITE) {
+            (void)unlink(words[io->file_word]); /* the error is told already */
+        }
+    }
+}
+
+/* The answer must not stand among the bytes of a file. */
+static bool is_quiet(const struct p2_subcommand_io *io, char **words)
+{
+    return io->file == P2_FILE_WRITE && strcmp(words[io->file_word], "-") == 0;
+}
+
 /* Asks once, or round after round. A connection serves all rounds. */
 static int run(const struct p2_ctl_tool_options *options, const struct p2_subcommand *subcommand,
-               const json_t *arguments, struct p2_failure *failure)
+               const json_t *arguments, char **words, struct p2_failure *failure)
 {
     struct p2_ctl_client *client = NULL;
-    int error = p2_ctl_client_open(&client, options->socket, TIMEOUT_MS, failure);
+    const struct p2_subcommand_io *io = p2_subcommand_io(subcommand);
+    char command[P2_CTL_NAME_MAX];
+    int fd = -1;
+    p2_subcommand_command(subcommand, command, sizeof command);
+    int error = open_file(io, words, &fd, failure);
+    if (error == P2_OK) {
+        error = p2_ctl_client_open(&client, options->socket,
+                                   io->is_long ? LONG_TIMEOUT_MS : TIMEOUT_MS, failure);
+    }
     for (long round = 1; error == P2_OK; round++) {
         json_t *result = NULL;
-        error = p2_ctl_client_call(client, subcommand->name, arguments, -1, &result, failure);
+        error = p2_ctl_client_call(client, command, arguments, fd, &result, failure);
         if (error != P2_OK) {
             break;
         }
         if (options->watch_s > 0 && !options->is_json && isatty(STDOUT_FILENO) == 1) {
             (void)fputs("\033[H\033[2J", stdout);
         }
-        print_result(options, subcommand, result);
+        if (!is_quiet(io, words)) {
+            print_result(options, subcommand, result);
+        }
         json_decref(result);
-        if (options->watch_s <= 0 || round == options->rounds) {
+        if (options->watch_s <= 0 || fd >= 0 || round == options->rounds) {
             break;
         }
         pause_for(options->watch_s);
     }
     p2_ctl_client_close(client);
+    close_file(io, words, fd, error);
     return error;
 }
 
@@ -98,8 +156,11 @@ int main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    const char *name = optind < argc ? argv[optind++] : "";
-    const struct p2_subcommand *subcommand = p2_subcommand_find(name);
+    int used = 0;
+    const char *name = optind < argc ? argv[optind] : "";
+    const struct p2_subcommand *subcommand =
+        p2_subcommand_find(argc - optind, argv + optind, &used);
+    optind += used;
     int count = argc - optind;
     if (subcommand == NULL || count < subcommand->arguments_min ||
         count > subcommand->arguments_max) {
@@ -113,7 +174,7 @@ int main(int argc, char **argv)
                     ? subcommand->build(count, argv + optind, &arguments, &failure)
                     : P2_OK;
     if (error == P2_OK) {
-        error = run(&options, subcommand, arguments, &failure);
+        error = run(&options, subcommand, arguments, argv + optind, &failure);
     }
     json_decref(arguments);
     if (error != P2_OK) {

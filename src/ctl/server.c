@@ -2,6 +2,8 @@
  * which libuv's pipes pass on only together with framing of their own. */
 #include "ctl/server.h"
 
+#include "base/reserve.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <stdarg.h>
@@ -23,6 +25,10 @@
 /* Unsent answer bytes of one client; beyond that it does not read and is dropped. Room for four of
  * the longest answers. */
 #define OUTPUT_MAX (4u * P2_CTL_ANSWER_MAX)
+
+/* How long the listener rests when it cannot even turn a client away for want of a descriptor.
+ * Chosen: a moment for the machine, not long for a person. */
+#define REST_MS 100
 
 /* Longest message of an error answer. */
 #define MESSAGE_MAX P2_FAILURE_MESSAGE_MAX
@@ -51,6 +57,8 @@ struct p2_ctl_call {
 struct p2_ctl_server {
     uv_loop_t *loop;
     uv_poll_t poll;
+    uv_timer_t rest; /* runs while the listener rests */
+    struct p2_reserve reserve;
     uv_idle_t idle; /* runs while clients have requests left over from the last turn */
     int fd;
     char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
@@ -520,16 +528,41 @@ static void admit(struct p2_ctl_server *server, int fd)
     update_poll(client);
 }
 
+static void on_connection(uv_poll_t *poll, int status, int events);
+
+static void on_rested(uv_timer_t *rest)
+{
+    struct p2_ctl_server *server = rest->data;
+    (void)uv_poll_start(&server->poll, UV_READABLE, on_connection); /* cannot fail when open */
+}
+
+/* No descriptor is left for a client. False: no more can be done for now. */
+static bool turn_away_with_reserve(struct p2_ctl_server *server)
+{
+    int fd = p2_reserve_accept(&server->reserve, server->fd);
+    if (fd >= 0) {
+        turn_away(server, fd, P2_E_LIMIT, "the daemon has no file descriptor left");
+        (void)p2_reserve_fill(&server->reserve); /* else at the next need */
+        return true;
+    }
+    if (p2_reserve_is_needed(errno)) { /* the client waits; without a rest the loop would spin */
+        (void)uv_poll_stop(&server->poll);                          /* cannot fail */
+        (void)uv_timer_start(&server->rest, on_rested, REST_MS, 0); /* cannot fail when open */
+    }
+    return false;
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct p2_ctl_server *server = poll->data;
     (void)events;
     for (int i = 0; status == 0 && i < P2_CTL_CLIENTS_MAX; i++) {
         int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
+        if (fd >= 0) {
+            admit(server, fd);
+        } else if (!p2_reserve_is_needed(errno) || !turn_away_with_reserve(server)) {
             return;
         }
-        admit(server, fd);
     }
 }
 
@@ -634,10 +667,14 @@ int p2_ctl_server_start(struct p2_ctl_server **ret_server, uv_loop_t *loop,
         error = p2_fail(failure, P2_E_IO, "cannot poll %s", server->path);
         goto out;
     }
-    (void)uv_idle_init(loop, &server->idle); /* cannot fail */
+    (void)uv_idle_init(loop, &server->idle);  /* cannot fail */
+    (void)uv_timer_init(loop, &server->rest); /* cannot fail */
+    server->reserve.fd = -1;
+    (void)p2_reserve_fill(&server->reserve); /* else at the next need */
+    server->rest.data = server;
     server->poll.data = server;
     server->idle.data = server;
-    server->references = 2;
+    server->references = 3;
     (void)uv_poll_start(&server->poll, UV_READABLE, on_connection); /* cannot fail when open */
     *ret_server = server;
     server = NULL;
@@ -662,10 +699,11 @@ static void listener_closed(uv_handle_t *handle)
 {
     struct p2_ctl_server *server = handle->data;
     (void)close(server->fd);
+    p2_reserve_drop(&server->reserve);
     server_release(server);
 }
 
-static void idle_closed(uv_handle_t *handle)
+static void handle_closed(uv_handle_t *handle)
 {
     server_release(handle->data);
 }
@@ -682,7 +720,8 @@ void p2_ctl_server_stop(struct p2_ctl_server *server, void (*on_closed)(void *ct
             client_close(server->clients[i]);
         }
     }
-    uv_close((uv_handle_t *)&server->idle, idle_closed);
+    uv_close((uv_handle_t *)&server->idle, handle_closed);
+    uv_close((uv_handle_t *)&server->rest, handle_closed);
     uv_close((uv_handle_t *)&server->poll, listener_closed);
 }
 

@@ -2,7 +2,11 @@
  * manual (a test compares the two). */
 #include "ctl/subcommands.h"
 
+#include "ctl/table.h"
+
+#include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int build_level(int count, char **words, json_t **ret_arguments, struct p2_failure *failure)
@@ -13,6 +17,74 @@ static int build_level(int count, char **words, json_t **ret_arguments, struct p
     }
     *ret_arguments = arguments;
     return P2_OK;
+}
+
+/* A session's number, when the word is there. */
+static int set_session(json_t *arguments, int count, char **words, int at,
+                       struct p2_failure *failure)
+{
+    if (count <= at) {
+        return P2_OK;
+    }
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(words[at], &end, 10);
+    if (errno != 0 || end == words[at] || *end != '\0' || number <= 0) {
+        return p2_fail(failure, P2_E_INVALID, "\"%s\" is not the number of a session", words[at]);
+    }
+    return json_object_set_new(arguments, "session", json_integer(number)) == 0 ? P2_OK
+                                                                                : P2_E_NOMEM;
+}
+
+/* {"name": word `name_at`, "session": word `session_at`}, each when it is there; -1: never. */
+static int build_save(int count, char **words, int name_at, int session_at, json_t **ret_arguments,
+                      struct p2_failure *failure)
+{
+    json_t *arguments = json_object();
+    int error = set_session(arguments, count, words, session_at, failure);
+    if (error == P2_OK && name_at >= 0 && count > name_at &&
+        json_object_set_new(arguments, "name", json_string(words[name_at])) != 0) {
+        error = p2_fail(failure, P2_E_INVALID, "not text: the name of a save");
+    }
+    if (error != P2_OK) {
+        json_decref(arguments);
+        return error;
+    }
+    *ret_arguments = arguments;
+    return P2_OK;
+}
+
+static int build_session(int count, char **words, json_t **ret_arguments,
+                         struct p2_failure *failure)
+{
+    return build_save(count, words, -1, 0, ret_arguments, failure);
+}
+
+static int build_name(int count, char **words, json_t **ret_arguments, struct p2_failure *failure)
+{
+    return build_save(count, words, 0, 1, ret_arguments, failure);
+}
+
+static int build_name_file(int count, char **words, json_t **ret_arguments,
+                           struct p2_failure *failure)
+{
+    return build_save(count, words, 0, 2, ret_arguments, failure);
+}
+
+static int build_file_name(int count, char **words, json_t **ret_arguments,
+                           struct p2_failure *failure)
+{
+    return build_save(count, words, 1, 2, ret_arguments, failure);
+}
+
+/* The saves, and a line when some are damaged. */
+static void print_saves(FILE *out, const json_t *result)
+{
+    p2_ctl_print_rows(out, json_object_get(result, "saves"));
+    json_int_t damaged = json_integer_value(json_object_get(result, "damaged"));
+    if (damaged > 0) {
+        (void)fprintf(out, "%lld more cannot be read\n", (long long)damaged);
+    }
 }
 
 /* One value alone, so that scripts can use it: `key=$(p2c2rctl key)`. */
@@ -31,19 +103,71 @@ static const struct p2_subcommand table[] = {
     {"key", "", "the node's public key", 0, 0, NULL, print_only_value},
     {"log-level", "[LEVEL]", "show or set the log level: error, warn, notice, info, debug", 0, 1,
      build_level, print_only_value},
+    {"save list", "[SESSION]", "the saves of a session", 0, 1, build_session, print_saves},
+    {"save create", "NAME [SESSION]", "save a session now", 1, 2, build_name, print_only_value},
+    {"save restore", "NAME [SESSION]", "go back to a save", 1, 2, build_name, print_only_value},
+    {"save delete", "NAME [SESSION]", "delete a save", 1, 2, build_name, print_only_value},
+    {"save export", "NAME FILE [SESSION]", "write a save to a file", 2, 3, build_name_file, NULL},
+    {"save import", "FILE [NAME [SESSION]]", "take a save from a file", 1, 3, build_file_name,
+     print_only_value},
+    {"backup", "FILE", "copy the whole store to a file", 1, 1, NULL, NULL},
+    {"store stats", "", "figures of the store", 0, 0, NULL, NULL},
+    {"store check", "", "read the whole store and say what is wrong", 0, 0, NULL, NULL},
 };
+
+/* Those that have to do with a file, or take long. */
+static const struct p2_subcommand_io io_table[] = {
+    {"save restore", P2_FILE_NONE, 0, true}, {"save export", P2_FILE_WRITE, 1, true},
+    {"save import", P2_FILE_READ, 0, true},  {"backup", P2_FILE_WRITE, 0, true},
+    {"store check", P2_FILE_NONE, 0, true},
+};
+
+const struct p2_subcommand_io *p2_subcommand_io(const struct p2_subcommand *subcommand)
+{
+    static const struct p2_subcommand_io none = {"", P2_FILE_NONE, 0, false};
+    for (size_t i = 0; i < P2_COUNT_OF(io_table); i++) {
+        if (strcmp(io_table[i].name, subcommand->name) == 0) {
+            return &io_table[i];
+        }
+    }
+    return &none;
+}
 
 const struct p2_subcommand *p2_subcommand_at(size_t index)
 {
     return index < P2_COUNT_OF(table) ? &table[index] : NULL;
 }
 
-const struct p2_subcommand *p2_subcommand_find(const char *name)
+/* Are these the words of `name`? Gives how many there are, 0: no. */
+static int count_words(const char *name, int count, char *const *words)
 {
+    const char *space = strchr(name, ' ');
+    size_t length = space == NULL ? strlen(name) : (size_t)(space - name);
+    if (count < 1 || strlen(words[0]) != length || memcmp(words[0], name, length) != 0) {
+        return 0;
+    }
+    if (space == NULL) {
+        return 1;
+    }
+    return count >= 2 && strcmp(space + 1, words[1]) == 0 ? 2 : 0;
+}
+
+const struct p2_subcommand *p2_subcommand_find(int count, char *const *words, int *ret_used)
+{
+    *ret_used = 0;
     for (size_t i = 0; i < P2_COUNT_OF(table); i++) {
-        if (strcmp(table[i].name, name) == 0) {
+        *ret_used = count_words(table[i].name, count, words);
+        if (*ret_used > 0) {
             return &table[i];
         }
     }
     return NULL;
+}
+
+void p2_subcommand_command(const struct p2_subcommand *subcommand, char *command, size_t size)
+{
+    (void)snprintf(command, size, "%s", subcommand->name);
+    for (char *at = command; *at != '\0'; at++) {
+        *at = *at == ' ' ? '-' : *at;
+    }
 }

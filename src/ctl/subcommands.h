@@ -6,11 +6,12 @@
 
 #include <jansson.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 struct p2_subcommand {
-    const char *name;      /* as typed, and the daemon's command */
+    const char *name;      /* as typed; the daemon's command has '-' for ' ' */
     const char *arguments; /* for --help: "[LEVEL]", or "" */
     const char *help;      /* one line */
     int arguments_min;     /* how many words may follow */
@@ -22,8 +23,24 @@ struct p2_subcommand {
     void (*print)(FILE *out, const json_t *result);
 };
 
-/* The subcommand called `name`, or NULL. */
-const struct p2_subcommand *p2_subcommand_find(const char *name);
+/* What a subcommand does with a file: the tool opens it, the daemon gets the descriptor. */
+enum p2_subcommand_file { P2_FILE_NONE, P2_FILE_READ, P2_FILE_WRITE };
+
+struct p2_subcommand_io {
+    const char *name; /* of the subcommand */
+    enum p2_subcommand_file file;
+    int file_word; /* which of the words that follow names it; "-" is standard input or output */
+    bool is_long;  /* reads or writes much: the answer may take minutes */
+};
+
+/* What a subcommand reads and writes; never NULL. */
+const struct p2_subcommand_io *p2_subcommand_io(const struct p2_subcommand *subcommand);
+
+/* The subcommand that `words[count]` begin with, one or two of them, or NULL; how many to *ret_used. */
+const struct p2_subcommand *p2_subcommand_find(int count, char *const *words, int *ret_used);
+
+/* The daemon's command of a subcommand into command[size]. */
+void p2_subcommand_command(const struct p2_subcommand *subcommand, char *command, size_t size);
 
 /* Row `index` of the table, NULL after the last. */
 const struct p2_subcommand *p2_subcommand_at(size_t index);

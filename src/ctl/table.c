@@ -13,6 +13,9 @@
 /* Bytes of one printed value; longer ones are cut. */
 #define CELL_MAX 256
 
+/* Columns of a line of a list; longer lists are wrapped. Chosen: the usual terminal. */
+#define LINE_MAX_COLUMNS 80
+
 /* Spaces of one level of nesting. */
 #define INDENT 2
 
@@ -62,6 +65,30 @@ static void print_padded(FILE *out, const char *text, size_t width, bool is_righ
     (void)fprintf(out, "%*s%s%*s", is_right ? padding : 0, "", text, is_right ? 0 : padding, "");
 }
 
+/* The elements of a list one after the other, from column `start` on. */
+static void print_list(FILE *out, const json_t *list, size_t start)
+{
+    size_t index, column = start;
+    json_t *element;
+    char cell[CELL_MAX];
+    json_array_foreach(list, index, element)
+    {
+        bool is_last = index + 1 == json_array_size(list);
+        format_value(cell, element);
+        size_t width = width_of(cell) + !is_last; /* its semicolon */
+        if (index > 0 && column + 1 + width > LINE_MAX_COLUMNS) {
+            (void)fprintf(out, "\n%*s", (int)start, "");
+            column = start;
+        } else if (index > 0) {
+            (void)fputc(' ', out);
+            column++;
+        }
+        (void)fprintf(out, "%s%s", cell, is_last ? "" : ";");
+        column += width;
+    }
+    (void)fputs(json_array_size(list) == 0 ? "none\n" : "\n", out);
+}
+
 static void print_member_lines(FILE *out, const json_t *object, int indent);
 
 static void print_member(FILE *out, const char *key, const json_t *value, size_t width, int indent)
@@ -70,14 +97,21 @@ static void print_member(FILE *out, const char *key, const json_t *value, size_t
     if (json_is_object(value) && indent < 4 * INDENT) {
         (void)fprintf(out, "%*s%s:\n", indent, "", key);
         print_member_lines(out, value, indent + INDENT);
-    } else if (json_is_array(value) && json_is_object(json_array_get(value, 0))) {
+        return;
+    }
+    if (json_is_array(value) && json_is_object(json_array_get(value, 0))) {
         (void)fprintf(out, "%*s%s:\n", indent, "", key);
         p2_ctl_print_rows(out, value);
+        return;
+    }
+    (void)fprintf(out, "%*s", indent, "");
+    print_padded(out, key, width, false);
+    (void)fputs("  ", out);
+    if (json_is_array(value)) {
+        print_list(out, value, (size_t)indent + width + 2);
     } else {
         format_value(cell, value);
-        (void)fprintf(out, "%*s", indent, "");
-        print_padded(out, key, width, false);
-        (void)fprintf(out, "  %s\n", cell);
+        (void)fprintf(out, "%s\n", cell);
     }
 }
 

@@ -2,9 +2,9 @@
 #include "helper/options.h"
 
 #include "base/id.h"
+#include "daemon/options.h"
 #include "exec/limits.h"
 #include "link/address.h"
-#include "link/network.h"
 #include "wire/limits.h"
 
 #include <string.h>
@@ -15,22 +15,9 @@ static bool is_address(const char *value)
     return p2_address_parse(&address, value, strlen(value), NULL) == P2_OK;
 }
 
-static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
-
 static const struct p2_option options[P2_HELPER_OPTIONS] = {
-    [P2_HELPER_OPTION_STATE_DIR] =
-        {.name = "state-dir",
-         .type = P2_OPTION_PATH,
-         .min = 1,
-         .max = P2_CONFIG_VALUE_MAX - 64,
-         .default_text = "/var/lib/p2c2rd",
-         .doc = "Folder of this helper's key and settings. It is made when it is missing."},
-    [P2_HELPER_OPTION_LOG_LEVEL] = {.name = "log-level",
-                                    .type = P2_OPTION_CHOICE,
-                                    .flags = P2_OPTION_RELOADABLE,
-                                    .default_text = "notice",
-                                    .choices = log_levels,
-                                    .doc = "The least important messages that are logged."},
+    [P2_HELPER_OPTION_STATE_DIR] = P2_DAEMON_OPTION_STATE_DIR("/var/lib/p2c2rd", "this helper's"),
+    [P2_HELPER_OPTION_LOG_LEVEL] = P2_DAEMON_OPTION_LOG_LEVEL,
     [P2_HELPER_OPTION_ENABLED] =
         {.name = "enabled",
          .type = P2_OPTION_BOOL,
@@ -72,30 +59,9 @@ static const struct p2_option options[P2_HELPER_OPTIONS] = {
          .is_valid = is_address,
          .doc = "An authority to work for. The key is what its log and its status show; without "
                 "it nobody could tell the authority from whoever answers there."},
-    [P2_HELPER_OPTION_NETWORK] =
-        {.name = "network",
-         .type = P2_OPTION_STRING,
-         .min = 1,
-         .max = P2_NETWORK_NAME_MAX,
-         .default_text = P2_NETWORK_PUBLIC,
-         .argument = "NAME",
-         .doc = "The network to belong to. Nodes of different networks do not understand each "
-                "other."},
-    [P2_HELPER_OPTION_CONTROL_SOCKET] =
-        {.name = "control-socket",
-         .type = P2_OPTION_PATH,
-         .min = 1,
-         .max = 107,
-         .default_text = "/run/p2c2rd/control",
-         .doc = "The socket p2c2rctl talks to. Its folder must exist."},
-    [P2_HELPER_OPTION_CONTROL_GROUP] =
-        {.name = "control-group",
-         .type = P2_OPTION_STRING,
-         .min = 1,
-         .max = 64,
-         .argument = "GROUP",
-         .doc = "The group whose members may use the control socket besides root and the "
-                "daemon's own user. Without it nobody else may."},
+    [P2_HELPER_OPTION_NETWORK] = P2_DAEMON_OPTION_NETWORK,
+    [P2_HELPER_OPTION_CONTROL_SOCKET] = P2_DAEMON_OPTION_CONTROL_SOCKET("/run/p2c2rd/control"),
+    [P2_HELPER_OPTION_CONTROL_GROUP] = P2_DAEMON_OPTION_CONTROL_GROUP,
 };
 
 const struct p2_option_table p2_helper_option_table = {options, P2_HELPER_OPTIONS};

@@ -2,6 +2,8 @@
  * from events only, never from inside a call, so nothing here is entered twice. */
 #include "link/link_sim_internal.h"
 
+#include "link/pulse.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -444,12 +446,14 @@ static int passed_deadline(const struct p2_sim_link *side)
     if (side->base.is_draining && sim->now_us - side->drain_us >= options->drain_us) {
         return P2_E_STALLED;
     }
-    if (sim->now_us - side->heard_us >= options->idle_us ||
-        (side->has_ping && sim->now_us - side->ping_us >= options->idle_us)) {
+    if (oldest_ms != UINT64_MAX && now_ms(sim) - oldest_ms >= options->partial_us / 1000) {
         return P2_E_TIMEOUT;
     }
-    bool late = oldest_ms != UINT64_MAX && now_ms(sim) - oldest_ms >= options->partial_us / 1000;
-    return late ? P2_E_TIMEOUT : P2_OK;
+    struct p2_pulse pulse = {.heard = side->heard_us,
+                             .progress = side->acked_us,
+                             .ping = side->ping_us,
+                             .is_ping_out = side->has_ping};
+    return p2_pulse_check(&pulse, sim->now_us, options->idle_us);
 }
 
 static void on_tick(struct p2_sim_link *side, bool is_periodic)
@@ -472,6 +476,7 @@ static void on_tick(struct p2_sim_link *side, bool is_periodic)
 static void on_ack(struct p2_sim_link *side, uint32_t size)
 {
     side->out.in_flight -= size < side->out.in_flight ? size : side->out.in_flight;
+    side->acked_us = side->conn->sim->now_us;
     flush(side);
 }
 

@@ -49,7 +49,7 @@ struct p2_link_sim_options {
     const struct p2_link_rules *rules; /* kept */
     struct p2_link_sim_path path;      /* of all pairs that have none of their own */
     uint32_t ping_interval_us;         /* 0: 5 s */
-    uint32_t idle_us;                  /* silence that ends a link with P2_E_TIMEOUT; 0: 15 s */
+    uint32_t idle_us;                  /* silence without progress, then P2_E_TIMEOUT; 0: 15 s */
     uint32_t handshake_us;             /* deadline of dial; 0: 5 s */
     uint32_t drain_us;                 /* deadline of drain, then P2_E_STALLED; 0: 10 s */
     uint32_t partial_us; /* deadline of a partial message, then P2_E_TIMEOUT; 0: 30 s */

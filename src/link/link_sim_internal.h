@@ -69,6 +69,7 @@ struct p2_sim_link {
     struct p2_link_stats stats;
     uint64_t started_us;
     uint64_t heard_us;
+    uint64_t acked_us; /* when our bytes were last acknowledged; 0: never */
     uint64_t drain_us;
     uint64_t ping_us; /* when `ping` left */
     int reason;

@@ -50,7 +50,7 @@ struct p2_tcp_options {
     uint32_t stranger_timeout_ms;    /* from there to p2_link_accept */
     uint32_t pulse_ms;               /* how often an open link's deadlines are looked at */
     uint32_t ping_interval_ms;       /* between a PONG and the next PING */
-    uint32_t idle_timeout_ms;        /* silence, or a PING without PONG */
+    uint32_t idle_timeout_ms;        /* silence without progress; see pulse.h for PING */
     uint32_t partial_timeout_ms;     /* from the first byte of a message or record to its last */
     uint32_t stall_timeout_ms;       /* nothing could be written */
     uint32_t drain_timeout_ms;       /* from p2_link_drain to the peer's close */

@@ -9,8 +9,11 @@
 #include "link/pool.h"
 #include "link/preamble.h"
 #include "link/prefix.h"
+#include "link/pulse.h"
 #include "link/record.h"
 #include "link/slab.h"
+
+#include "base/reserve.h"
 
 #include <uv.h>
 
@@ -78,12 +81,14 @@ struct tcp_session {
     struct p2_mux_writer writer;
     struct p2_link_stats stats;
     struct tcp_write *write; /* on its way, or NULL */
-    uint64_t progress_ms;    /* when the peer last acknowledged something */
-    size_t write_left;       /* not acknowledged at that time */
+    uint64_t written_bytes;  /* given to the system, with those of `write` */
+    uint64_t acked_bytes;    /* of these, when we last looked; valid while is_watched */
+    uint64_t progress_ms;    /* when the peer last acknowledged something, or `write` began */
     uint64_t ping_sent_ns;   /* uv_hrtime */
     uint64_t ping_sent_ms;   /* loop time; of the PING, or of its PONG when none is out */
     uint64_t finish_deadline_ms;
     uint8_t ping[P2_PING_BYTES];
+    bool is_watched; /* acknowledgements are looked at, at every pulse */
     bool is_ping_out;
     bool may_ping;   /* the peer is known to read our messages */
     bool has_frames; /* a FRAME was sent */
@@ -143,6 +148,7 @@ struct tcp {
     uv_check_t check;
     uv_idle_t idle; /* runs while message 1 waits, so that the loop does not sleep */
     uv_timer_t timer;
+    struct p2_reserve reserve;
     uint8_t *read_buffer;     /* READ_HEAD_ROOM + READ_BYTES */
     uint8_t *write_buffer;    /* WRITE_BYTES */
     uint64_t timer_due_ms;    /* UINT64_MAX: not running */

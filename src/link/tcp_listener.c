@@ -53,12 +53,28 @@ static int admit(struct tcp *tcp, struct tcp_link *link)
     return P2_OK;
 }
 
+/* No descriptor is left. libuv keeps one back for this and turns the waiting connections away with
+ * it; but when somebody else took that one meanwhile, it calls back again and again without another
+ * turn of the loop. Every new handle makes it take one back: here it can have ours. */
+static void revive_reserve(struct tcp *tcp, struct tcp_listener *listener)
+{
+    p2_reserve_drop(&tcp->reserve);
+    struct tcp_link *link = p2_tcp_link_new(tcp, &listener->base);
+    if (link != NULL) {
+        p2_tcp_link_fail(link, P2_E_LIMIT); /* stands for those that are turned away */
+    }
+    (void)p2_reserve_fill(&tcp->reserve); /* else at the next need */
+}
+
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct tcp_listener *listener = stream->data;
     struct tcp *tcp = (struct tcp *)listener->base.transport;
     struct sockaddr_storage from;
     int size = sizeof from;
+    if (status == UV_EMFILE || status == UV_ENFILE) {
+        revive_reserve(tcp, listener);
+    }
     if (status != 0) {
         return; /* the connection is gone already; the next one comes by itself */
     }

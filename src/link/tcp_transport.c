@@ -299,6 +299,7 @@ static void tcp_free(struct tcp *tcp)
     p2_slab_free(&tcp->early_slab);
     p2_slab_free(&tcp->key_slab);
     p2_prefix_free(&tcp->prefixes);
+    p2_reserve_drop(&tcp->reserve);
     free(tcp->read_buffer);
     free(tcp->write_buffer);
     free(tcp);
@@ -321,6 +322,8 @@ int p2_tcp_new(struct p2_transport **ret_transport, const struct p2_tcp_options 
     tcp->base.rules = options->rules;
     tcp->options = *options;
     tcp->timer_due_ms = UINT64_MAX;
+    tcp->reserve.fd = -1;
+    (void)p2_reserve_fill(&tcp->reserve); /* else at the next need */
     tcp->handshakes_left = options->handshakes_per_turn;
     options->entropy(options->ctx, &seed, sizeof seed);
     p2_pool_init(&tcp->pool, options->memory_max, POOL_CACHED_MAX);

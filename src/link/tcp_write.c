@@ -119,7 +119,6 @@ static int write_later(struct tcp_link *link, const uint8_t *data, size_t size)
         return p2_tcp_error(failed);
     }
     session->write = write;
-    session->write_left = SIZE_MAX; /* the first pulse looks */
     session->progress_ms = uv_now(tcp->options.loop);
     return P2_OK;
 }
@@ -167,6 +166,7 @@ static int write_pending(struct tcp_link *link)
         if (written < 0) {
             return p2_tcp_error(written);
         }
+        link->session->written_bytes += size;
         if ((size_t)written < size) {
             return write_later(link, tcp->write_buffer + written, size - (size_t)written);
         }
@@ -255,17 +255,31 @@ int p2_tcp_send_ping(struct tcp_link *link)
     return error;
 }
 
-/* Did a write request stand still for too long? */
-static bool is_stalled(struct tcp_link *link, uint64_t now_ms)
+/* Notes progress of the peer's acknowledgements. It costs a system call, so only for links that
+ * write, or have been silent for a while; the first look has nothing to compare with. */
+static void watch_acknowledgements(struct tcp_link *link, uint64_t now_ms)
 {
     struct tcp_session *session = link->session;
-    if (session->write == NULL) {
-        return false;
+    bool is_silent = now_ms - link->received_ms >= link->tcp->options.idle_timeout_ms / 4;
+    if (session->write == NULL && !is_silent) {
+        session->is_watched = false;
+        return;
     }
     size_t left = unacknowledged_bytes(link);
-    if (left < session->write_left) {
-        session->write_left = left;
+    uint64_t acked = session->written_bytes > left ? session->written_bytes - left : 0;
+    if (session->is_watched && acked > session->acked_bytes) {
         session->progress_ms = now_ms;
+    }
+    session->acked_bytes = acked;
+    session->is_watched = true;
+}
+
+/* Did a write request stand still for too long? */
+static bool is_stalled(const struct tcp_link *link, uint64_t now_ms)
+{
+    const struct tcp_session *session = link->session;
+    if (session->write == NULL) {
+        return false;
     }
     return now_ms - session->progress_ms >= link->tcp->options.stall_timeout_ms;
 }
@@ -286,16 +300,17 @@ static int check_deadlines(struct tcp_link *link, uint64_t now_ms)
     if (link->carry_size > 0 && now_ms - link->carry_since_ms >= options->partial_timeout_ms) {
         return P2_E_TIMEOUT;
     }
-    if (now_ms - link->received_ms >= options->idle_timeout_ms ||
-        (session->is_ping_out && now_ms - session->ping_sent_ms >= options->idle_timeout_ms)) {
-        return P2_E_TIMEOUT;
-    }
-    return P2_OK;
+    struct p2_pulse pulse = {.heard = link->received_ms,
+                             .progress = session->progress_ms,
+                             .ping = session->ping_sent_ms,
+                             .is_ping_out = session->is_ping_out};
+    return p2_pulse_check(&pulse, now_ms, options->idle_timeout_ms);
 }
 
 void p2_tcp_pulse(struct tcp_link *link, uint64_t now_ms)
 {
     struct tcp_session *session = link->session;
+    watch_acknowledgements(link, now_ms);
     int error = check_deadlines(link, now_ms);
     if (error == P2_OK && session->may_ping && !session->is_ping_out && link->state == LINK_OPEN &&
         now_ms - session->ping_sent_ms >= link->tcp->options.ping_interval_ms) {

@@ -30,6 +30,9 @@ struct p2_batch *p2_batch_new(void)
 void p2_batch_free(struct p2_batch *batch)
 {
     if (batch != NULL) {
+        if (batch->release != NULL) {
+            batch->release(batch->owned);
+        }
         p2_buf_free(&batch->bytes);
         free(batch);
     }
@@ -92,6 +95,23 @@ void p2_batch_work(struct p2_batch *batch, p2_store_write_fn *work, void *ctx, s
         batch->work = work;
         batch->work_ctx = ctx;
         batch->cost += bytes;
+    }
+}
+
+void p2_batch_own(struct p2_batch *batch, void (*release)(void *ctx), void *ctx)
+{
+    if (batch->release != NULL) {
+        p2_batch_fail(batch, P2_E_STATE);
+        return;
+    }
+    batch->release = release;
+    batch->owned = ctx;
+}
+
+void p2_batch_fail(struct p2_batch *batch, int error)
+{
+    if (batch->error == P2_OK) {
+        batch->error = error;
     }
 }
 

@@ -9,6 +9,8 @@ struct p2_batch {
     struct p2_buf bytes;   /* the operations, see batch.c */
     p2_store_write_fn *work;
     void *work_ctx;
+    void (*release)(void *ctx); /* NULL: owns nothing more */
+    void *owned;
     p2_batch_done_fn *done;
     void *done_ctx;
     uint64_t stream;

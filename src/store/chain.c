@@ -37,7 +37,7 @@ void p2_chain_seal(struct p2_chain *chain, struct p2_span entry, uint8_t *out)
     next_head(chain, entry, head);
     p2_chain_resume(chain, head, chain->count + 1);
     memcpy(out, head, P2_CHAIN_HEAD);
-    if (entry.size > 0) {
+    if (entry.size > 0 && entry.data != out + P2_CHAIN_HEAD) {
         memcpy(out + P2_CHAIN_HEAD, entry.data, entry.size);
     }
 }

@@ -29,7 +29,8 @@ void p2_chain_init(struct p2_chain *chain, struct p2_span name);
 /* Goes on from a known place: the head after `count` entries, as of a checkpoint. */
 void p2_chain_resume(struct p2_chain *chain, const uint8_t head[P2_CHAIN_HEAD], uint64_t count);
 
-/* Adds an entry and writes its sealed form to out[P2_CHAIN_SEALED(entry.size)]. O(size). */
+/* Adds an entry and writes its sealed form to out[P2_CHAIN_SEALED(entry.size)], where the entry may
+ * stand already. O(size). */
 void p2_chain_seal(struct p2_chain *chain, struct p2_span entry, uint8_t *out);
 
 /* Checks that `sealed` is the next entry and gives it (borrowed). P2_E_CORRUPT: it is not; the

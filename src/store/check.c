@@ -1,6 +1,7 @@
 /* Consistency walks. */
 #include "store/check.h"
 
+#include "base/file.h"
 #include "store/place.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ int p2_store_check_file(const char *path, uint64_t budget, struct p2_failure *fa
     struct p2_span file;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        return p2_fail(failure, p2_place_error(errno), "cannot open %s: %s", path, strerror(errno));
+        return p2_fail(failure, p2_file_error(errno), "cannot open %s: %s", path, strerror(errno));
     }
     int error = map_file(fd, &file);
     if (error == P2_OK) {

@@ -8,18 +8,18 @@
 
 #define ARENA_ALIGNMENT 64 /* zstd_frame.h */
 
-void p2_codec_init(struct p2_codec *codec)
+void p2_codec_init(struct p2_chunk_codec *codec)
 {
-    *codec = (struct p2_codec){.arena = NULL};
+    *codec = (struct p2_chunk_codec){.arena = NULL};
 }
 
-void p2_codec_free(struct p2_codec *codec)
+void p2_codec_free(struct p2_chunk_codec *codec)
 {
     free(codec->arena);
     p2_codec_init(codec);
 }
 
-static int need(struct p2_codec *codec, size_t size)
+static int need(struct p2_chunk_codec *codec, size_t size)
 {
     if (codec->arena_size >= size) {
         return P2_OK;
@@ -33,7 +33,7 @@ static int need(struct p2_codec *codec, size_t size)
     return P2_OK;
 }
 
-int p2_codec_compress(struct p2_codec *codec, struct p2_span content, uint8_t *frame,
+int p2_codec_compress(struct p2_chunk_codec *codec, struct p2_span content, uint8_t *frame,
                       size_t *ret_size)
 {
     if (content.size > P2_ZSTD_CONTENT_MAX) {
@@ -50,7 +50,8 @@ int p2_codec_compress(struct p2_codec *codec, struct p2_span content, uint8_t *f
     return P2_OK;
 }
 
-int p2_codec_decompress(struct p2_codec *codec, struct p2_span frame, uint8_t *content, size_t size)
+int p2_codec_decompress(struct p2_chunk_codec *codec, struct p2_span frame, uint8_t *content,
+                        size_t size)
 {
     int error = need(codec, P2_ZSTD_DECOMPRESS_ARENA);
     if (error != P2_OK) {

@@ -1,6 +1,8 @@
 /* Folder, modes, lock. */
 #include "store/place.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,28 +19,6 @@
 /* Room below which a short write means a full disk. Chosen: what one small commit touches. */
 #define FULL_BYTES (256u << 10)
 
-int p2_place_error(int number)
-{
-    switch (number) {
-    case ENOENT:
-    case ENOTDIR:
-        return P2_E_NOENT;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return P2_E_PERM;
-    case ELOOP:
-        return P2_E_BAD_MODE;
-    case ENOSPC:
-    case EDQUOT:
-        return P2_E_NODISK;
-    case ENOMEM:
-        return P2_E_NOMEM;
-    default:
-        return P2_E_IO;
-    }
-}
-
 bool p2_place_is_full(const char *folder)
 {
     struct statvfs room;
@@ -54,7 +34,7 @@ static int fail_errno(struct p2_failure *failure, const char *doing, const char 
                        "cannot %s %s: the file system is read-only; mount it for writing", doing,
                        path);
     }
-    return p2_fail(failure, p2_place_error(number), "cannot %s %s: %s", doing, path,
+    return p2_fail(failure, p2_file_error(number), "cannot %s %s: %s", doing, path,
                    strerror(number));
 }
 

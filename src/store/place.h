@@ -32,9 +32,6 @@ int p2_place_begin_new(const char *folder, struct p2_failure *failure);
 /* Moves the finished store out of `new` and syncs the folder. */
 int p2_place_end_new(const char *folder, struct p2_failure *failure);
 
-/* Translates an errno of a file operation on a store. */
-int p2_place_error(int number);
-
 /* True when the file system of `folder` has less than a few pages left for us: LMDB reports a
  * short write, which is what a disk that fills up gives, as EIO. */
 bool p2_place_is_full(const char *folder);

@@ -10,7 +10,7 @@
 static const char magic[8] = {'P', '2', 'C', '2', 'R', 'S', 'A', 'V'};
 
 #define LAYOUT    1
-#define HEAD_MAX  (32 + 2 * (1 + P2_SNAPSHOT_NAME_MAX) + 32)
+#define HEAD_MAX  (36 + 2 * (1 + P2_SNAPSHOT_NAME_MAX) + 32)
 #define DIGEST    32
 #define FRAME_MAX P2_CODEC_FRAME_MAX(P2_SNAPSHOT_CHUNK)
 
@@ -42,7 +42,7 @@ static void write_text(struct p2_writer *out, const char *text)
     p2_writer_bytes(out, p2_span(text, strlen(text)));
 }
 
-static int write_chunk(struct p2_codec *codec, struct p2_buf *out, struct p2_span content,
+static int write_chunk(struct p2_chunk_codec *codec, struct p2_buf *out, struct p2_span content,
                        uint8_t *frame)
 {
     uint8_t head[4 + DIGEST];
@@ -70,12 +70,13 @@ int p2_save_file_write(struct p2_buf *out, const struct p2_save_head *head, stru
     p2_writer_u64(&writer, head->frame);
     p2_writer_u64(&writer, head->made_ms);
     p2_writer_u32(&writer, (uint32_t)world.size);
+    p2_writer_u32(&writer, head->schema);
     write_text(&writer, head->name);
     write_text(&writer, head->game);
     digest(sum, p2_writer_span(&writer));
     p2_writer_bytes(&writer, p2_span(sum, sizeof sum));
     P2_ASSERT(writer.error == P2_OK); /* HEAD_MAX has room for the longest */
-    struct p2_codec codec;
+    struct p2_chunk_codec codec;
     p2_codec_init(&codec);
     uint8_t *frame = malloc(FRAME_MAX);
     int error = frame == NULL ? P2_E_NOMEM : p2_buf_append(out, p2_writer_span(&writer));
@@ -122,6 +123,7 @@ static int read_head(struct p2_reader *in, struct p2_save_head *head, uint32_t *
     head->frame = p2_reader_u64(in);
     head->made_ms = p2_reader_u64(in);
     *ret_world = p2_reader_u32(in);
+    head->schema = p2_reader_u32(in);
     int error = read_text(in, 0, head->name);
     if (error == P2_OK) {
         error = read_text(in, 1, head->game);
@@ -142,7 +144,8 @@ static int read_head(struct p2_reader *in, struct p2_save_head *head, uint32_t *
     return reserved == 0 ? P2_OK : P2_E_MALFORMED;
 }
 
-static int read_chunk(struct p2_codec *codec, struct p2_reader *in, uint8_t *content, size_t size)
+static int read_chunk(struct p2_chunk_codec *codec, struct p2_reader *in, uint8_t *content,
+                      size_t size)
 {
     uint32_t frame_size = p2_reader_u32(in);
     struct p2_span sum = p2_reader_bytes(in, DIGEST);
@@ -165,7 +168,7 @@ static int read_chunk(struct p2_codec *codec, struct p2_reader *in, uint8_t *con
 static int read_world(struct p2_reader *in, size_t size, struct p2_buf *world)
 {
     /* Chunk by chunk: a file that only claims to be large makes nothing large. */
-    struct p2_codec codec;
+    struct p2_chunk_codec codec;
     p2_codec_init(&codec);
     uint8_t *content = malloc(P2_SNAPSHOT_CHUNK);
     int error = content == NULL ? P2_E_NOMEM : P2_OK;

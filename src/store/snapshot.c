@@ -284,7 +284,7 @@ struct writing {
     const struct p2_snapshot_place *place;
     const struct p2_snapshot_input *input;
     struct manifest before; /* what `dirty` counts from; count 0 = nothing to count from */
-    struct p2_codec codec;
+    struct p2_chunk_codec codec;
     uint8_t *payload;       /* of a chunk, CHUNK_MAX bytes */
     struct p2_buf manifest; /* the new description */
     struct p2_snapshot_written written;
@@ -317,20 +317,36 @@ static int write_chunk(struct writing *writing, struct p2_span content,
     return writing->txn->error;
 }
 
+/* The digest of chunk `index`, whose content is written when the store has none of that digest. */
+static int write_content(struct writing *writing, size_t index, uint8_t digest[DIGEST])
+{
+    const struct p2_snapshot_input *input = writing->input;
+    size_t at = index * P2_SNAPSHOT_CHUNK, left = input->world.size - at;
+    struct p2_snapshot_chunk *kept = input->chunks != NULL ? input->chunks[index] : NULL;
+    struct p2_span content = p2_span(kept != NULL ? kept->data : input->world.data + at,
+                                     left < P2_SNAPSHOT_CHUNK ? left : P2_SNAPSHOT_CHUNK);
+    if (kept == NULL) {
+        p2_hash(digest, DIGEST, &content, 1);
+    } else {
+        if (!kept->has_digest || kept->size != content.size) {
+            p2_hash(kept->digest, DIGEST, &content, 1);
+            kept->size = content.size;
+            kept->has_digest = true;
+        }
+        memcpy(digest, kept->digest, DIGEST);
+    }
+    return write_chunk(writing, content, digest);
+}
+
 static int write_chunks(struct writing *writing)
 {
-    struct p2_span world = writing->input->world;
     int error = P2_OK;
-    for (size_t i = 0; i < count_chunks(world.size) && error == P2_OK; i++) {
+    for (size_t i = 0; i < count_chunks(writing->input->world.size) && error == P2_OK; i++) {
         uint8_t digest[DIGEST];
-        size_t at = i * P2_SNAPSHOT_CHUNK, left = world.size - at;
         if (is_clean(writing, i)) {
             memcpy(digest, writing->before.digests + i * DIGEST, DIGEST);
         } else {
-            struct p2_span content =
-                p2_span(world.data + at, left < P2_SNAPSHOT_CHUNK ? left : P2_SNAPSHOT_CHUNK);
-            p2_hash(digest, DIGEST, &content, 1);
-            error = write_chunk(writing, content, digest);
+            error = write_content(writing, i, digest);
         }
         if (error == P2_OK) {
             error = p2_buf_append(&writing->manifest, p2_span(digest, DIGEST));
@@ -412,7 +428,7 @@ static int check_input(const struct p2_snapshot_input *input)
 static int load_before(struct writing *writing)
 {
     const struct p2_snapshot_input *input = writing->input;
-    if (input->dirty == NULL) {
+    if (input->dirty == NULL || input->chunks != NULL) {
         return P2_OK;
     }
     int error = load(writing->txn, writing->place, input->kind, input->since, &writing->before);
@@ -469,7 +485,7 @@ int p2_snapshot_write(struct p2_txn *txn, const struct p2_snapshot_place *place,
 struct reading {
     struct p2_txn *txn;
     const struct p2_snapshot_place *place;
-    struct p2_codec codec;
+    struct p2_chunk_codec codec;
     struct p2_buf chunk; /* as stored */
     uint8_t *content;    /* P2_SNAPSHOT_CHUNK bytes */
 };

@@ -54,15 +54,26 @@ struct p2_snapshot_info {
     char name[P2_SNAPSHOT_NAME_MAX + 1]; /* "" unless NAMED */
 };
 
+/* One chunk of a world that is kept in chunks (image.h). */
+struct p2_snapshot_chunk {
+    const uint8_t *data; /* P2_SNAPSHOT_CHUNK bytes; the last one of a world may use fewer */
+    bool has_digest;     /* `digest` and `size` are right; set by p2_snapshot_write */
+    size_t size;         /* bytes the digest covers */
+    uint8_t digest[32];
+};
+
 /* What is to be written. Borrowed for the call. */
 struct p2_snapshot_input {
     enum p2_snapshot_kind kind;
     uint64_t frame, made_ms;
     const char *name;     /* NAMED: 1..64 bytes of clean UTF-8, unique in the session; else NULL */
-    struct p2_span world; /* 0..P2_SNAPSHOT_WORLD_MAX bytes */
+    struct p2_span world; /* 0..P2_SNAPSHOT_WORLD_MAX bytes; with `chunks` only its size counts */
+    /* The world in chunks instead; NULL: `world`. A chunk with a digest is not hashed again, one
+     * whose digest the store has is not read at all. */
+    struct p2_snapshot_chunk *const *chunks;
     /* One bit per chunk, lowest first, set = it differs from snapshot `since` of the same kind;
-     * clear ones are not hashed. NULL = look at all of them. Ignored when `since` is gone or of
-     * another size. */
+     * clear ones are not hashed. NULL = look at all of them. Ignored with `chunks`, and when
+     * `since` is gone or of another size. */
     const uint8_t *dirty;
     uint64_t since;
     unsigned keep; /* then delete all but the last `keep` of the kind; 0 = delete none */

@@ -1,6 +1,7 @@
 /* The only file that includes lmdb.h. */
 #include "store/store.h"
 
+#include "base/file.h"
 #include "store/place.h"
 #include "store/store_internal.h"
 
@@ -39,7 +40,7 @@ static int from_lmdb(int code)
     case MDB_PANIC:
         return P2_E_IO;
     default:
-        return p2_place_error(code);
+        return p2_file_error(code);
     }
 }
 

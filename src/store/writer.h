@@ -71,6 +71,13 @@ void p2_batch_delete_prefix(struct p2_batch *batch, const struct p2_table *table
  * will write and counts for the queue. One per batch; a second one is P2_E_STATE. */
 void p2_batch_work(struct p2_batch *batch, p2_store_write_fn *work, void *ctx, size_t bytes);
 
+/* Gives `ctx` to the batch: `release` (not NULL) runs once with it when the batch is freed, after its
+ * completion or without one, on the loop's thread. One per batch; a second one is P2_E_STATE. */
+void p2_batch_own(struct p2_batch *batch, void (*release)(void *ctx), void *ctx);
+
+/* Sets the sticky error unless one is set: for functions that fill a batch. */
+void p2_batch_fail(struct p2_batch *batch, int error);
+
 /* Makes the batch depend on earlier ones of the same stream, see above; 0 = on none. */
 void p2_batch_set_stream(struct p2_batch *batch, uint64_t stream);
 

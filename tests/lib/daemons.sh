@@ -29,9 +29,9 @@ lacks() { [[ $1 != *"$2"* ]]; }
 ended() { ! kill -0 "$1" 2>/dev/null; }
 # number NAME: a number of the summary
 number() { sed -n "s/.*\"$1\":\([0-9]*\)[,.}].*/\1/p" "$folder/summary"; }
-wait_for() { # wait_for FILE PATTERN: up to ten seconds
-    local i
-    for ((i = 0; i < 200; i++)); do
+wait_for() { # wait_for FILE PATTERN: up to two minutes; a busy machine takes its time
+    local end=$((SECONDS + 120))
+    while ((SECONDS < end)); do
         grep -q -- "$2" "$1" 2>/dev/null && return 0
         read -rt 0.05 <> <(:) || :
     done

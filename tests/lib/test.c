@@ -5,12 +5,14 @@
 
 #include <CUnit/Basic.h>
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <ftw.h>
+#include <sys/resource.h>
 
 #define EXIT_TROUBLE 99 /* automake: the test itself could not run */
 
@@ -114,6 +116,21 @@ const char *p2_test_folder_make(void)
         folder[0] = '\0';
     }
     return folder;
+}
+
+void p2_test_forbid_descriptors(struct rlimit *ret_old)
+{
+    int lowest = open("/", O_PATH | O_CLOEXEC);
+    CU_ASSERT_FATAL(lowest >= 0 && getrlimit(RLIMIT_NOFILE, ret_old) == 0);
+    struct rlimit none = *ret_old;
+    none.rlim_cur = (rlim_t)lowest; /* the number of the first one that is free */
+    (void)close(lowest);
+    CU_ASSERT_FATAL(setrlimit(RLIMIT_NOFILE, &none) == 0);
+}
+
+void p2_test_allow_descriptors(const struct rlimit *old)
+{
+    CU_ASSERT_FATAL(setrlimit(RLIMIT_NOFILE, old) == 0);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)

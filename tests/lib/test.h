@@ -35,6 +35,11 @@ struct p2_span p2_test_data_read(const char *name);
 const char *p2_test_folder_make(void);
 void p2_test_folder_remove(void);
 
+/* From here to p2_test_allow_descriptors the process can make no descriptor. */
+struct rlimit;
+void p2_test_forbid_descriptors(struct rlimit *ret_old);
+void p2_test_allow_descriptors(const struct rlimit *old);
+
 /* Bytes from hex text. Returns the number of bytes; out has room for strlen(hex) / 2. */
 size_t p2_test_unhex(uint8_t *out, const char *hex);
 

@@ -351,6 +351,7 @@ static void perform(struct sim *sim, const struct p2_effect *effect)
     case P2_EFFECT_LATE:
     case P2_EFFECT_STRIKE:
     case P2_EFFECT_AUDIT:
+    case P2_EFFECT_PROVEN:
         break;
     }
 }

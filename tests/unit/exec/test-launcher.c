@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Patience of these tests with a process that has to die. Chosen: long under any load. */
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 120000
 
 /* ---- fails closed -------------------------------------------------------------------------- */
 

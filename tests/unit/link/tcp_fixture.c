@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 20000
+/* Chosen: longer than any machine is busy. */
+#define PATIENCE_MS 120000
 
 /* ---- callbacks --------------------------------------------------------------------------------- */
 

@@ -69,7 +69,7 @@ void fixture_stop(struct fixture *fixture);
 void fixture_stop_client(struct fixture *fixture);
 void fixture_on_stopped(void *ctx);
 
-/* Runs the loop until `is_done` is true; false after 20 seconds. */
+/* Runs the loop until `is_done` is true; false after two minutes. */
 bool fixture_run(struct fixture *fixture, bool (*is_done)(struct fixture *fixture, void *ctx),
                  void *ctx);
 
@@ -103,7 +103,7 @@ struct raw {
 void raw_connect(struct fixture *fixture, struct raw *raw);
 void raw_write(struct raw *raw, const void *data, size_t size);
 
-/* Reads exactly `size` bytes while the loop runs; false when the connection ended or after 20 s. */
+/* Reads exactly `size` bytes while the loop runs; false when the connection ended or after two minutes. */
 bool raw_read(struct fixture *fixture, struct raw *raw, void *data, size_t size);
 
 /* Starts Noise as the dialler of `server_key`, with the preamble in raw->preamble. */

@@ -392,6 +392,7 @@ static void a_file_of_today_reads_for_ever(void)
     CU_ASSERT(p2_span_equal(p2_buf_span(&buf), p2_span("hello, world\n", 13)));
     P2_ASSERT_EQUAL(head.frame, 3600);
     P2_ASSERT_EQUAL(head.made_ms, 1700000000000);
+    P2_ASSERT_EQUAL(head.schema, 7);
     CU_ASSERT_STRING_EQUAL(head.name, "first light");
     CU_ASSERT_STRING_EQUAL(head.game, "demo");
     p2_buf_free(&buf);
