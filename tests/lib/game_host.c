@@ -432,6 +432,15 @@ void p2_game_host_views(struct p2_game_host *host)
     }
 }
 
+void p2_game_host_view_with(struct p2_game_host *host, const struct p2c2r_view_writer *writer,
+                            const struct p2c2r_frame *frame)
+{
+    host->is_state_half = false;
+    host->player = 0;
+    deliver(host, false);
+    host->game.view(host->self, 0, frame, writer);
+}
+
 /* ---- snapshots ------------------------------------------------------------------------------- */
 
 static void put(void *ctx, const void *data, size_t size)

@@ -53,6 +53,10 @@ void p2_game_host_close(struct p2_game_host *host);
 void p2_game_host_state(struct p2_game_host *host, const struct p2c2r_pad *pads);
 void p2_game_host_views(struct p2_game_host *host);
 
+/* The view of player 0 into a writer of the caller's. */
+void p2_game_host_view_with(struct p2_game_host *host, const struct p2c2r_view_writer *writer,
+                            const struct p2c2r_frame *frame);
+
 /* The state's bytes, borrowed until the next call of the same function (two buffers: `which` 0, 1).
  * `is_full` false: lets the game say what is as in the last snapshot. */
 struct p2_span p2_game_host_snapshot(struct p2_game_host *host, unsigned which, bool is_full);

@@ -200,8 +200,8 @@ static void build(struct lan *lan, uint32_t player)
         if (s->lamp_count == LAN_LAMPS) {
             return;
         }
-        s->lamps[s->lamp_count++] = (struct lan_lamp){
-            (uint8_t)before[0], (uint8_t)before[1], (uint8_t)before[2], 7, 12, 1};
+        s->lamps[s->lamp_count++] =
+            (struct lan_lamp){(uint8_t)before[0], (uint8_t)before[1], (uint8_t)before[2], 7, 12, 1};
     }
     const int32_t at[3] = {before[0] * LAN_ONE, before[1] * LAN_ONE, before[2] * LAN_ONE};
     p->blocks--;

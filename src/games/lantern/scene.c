@@ -115,14 +115,18 @@ static void pack(struct lan *lan, unsigned chunk)
     if (view->packed[chunk] != 0 && view->slots[view->slot_of[chunk]].key == key) {
         return; /* changed and changed back */
     }
-    if (lan->host.content_put(lan->host.ctx, &content) != 0) {
+    unsigned used = place;
+    for (unsigned i = 0; i < LAN_SLOTS; i++) { /* as it was a while ago: the host still has it */
+        used = view->slots[i].is_used != 0 && view->slots[i].key == key ? i : used;
+    }
+    if (used == place && lan->host.content_put(lan->host.ctx, &content) != 0) {
         return; /* tried again later; tiles go on showing the old chunk */
     }
     if (view->packed[chunk] != 0) {
         view->slots[view->slot_of[chunk]].retired = (uint32_t)lan->s->frame;
     }
-    *slot = (struct lan_slot){key, 0, 1};
-    view->slot_of[chunk] = (uint16_t)place;
+    view->slots[used] = (struct lan_slot){key, 0, 1};
+    view->slot_of[chunk] = (uint16_t)used;
     view->serial++;
 }
 
