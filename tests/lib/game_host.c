@@ -351,6 +351,7 @@ static void take_delta(void *ctx, uint32_t kind, uint32_t key, const void *data,
     struct p2_game_host *host = ctx;
     struct p2_game_screen *screen = &host->screens[host->player];
     const struct p2c2r_bytes bytes = {data, size};
+    enter(host, false); /* the bookkeeping is not the game's time */
     static uint8_t voxels[P2C2R_SCENE_CHUNK_VOXELS];
     struct p2c2r_scene_lamp lamps[P2C2R_SCENE_LAMPS];
     struct p2c2r_scene_event events[P2C2R_SCENE_EVENTS_COUNT];
@@ -380,6 +381,7 @@ static void take_delta(void *ctx, uint32_t kind, uint32_t key, const void *data,
         is_fine = p2c2r_scene_events_read(bytes, &first, events, &count);
     }
     screen->malformed += !is_fine || size > 65536;
+    enter(host, true);
 }
 
 static void take_camera(void *ctx, const void *data, size_t size)
@@ -398,6 +400,7 @@ static void take_tile(void *ctx, uint32_t index, uint32_t tier, uint32_t age, co
     const uint32_t columns = (host->settings->width + 63) / 64;
     const uint32_t x = index % columns * 64, y = index / columns * 60;
     (void)tier;
+    enter(host, false);
     screen->tiles++;
     screen->frame_hash = mix(screen->frame_hash, &index, sizeof index);
     screen->frame_hash = mix(screen->frame_hash, &age, sizeof age);
@@ -407,6 +410,7 @@ static void take_tile(void *ctx, uint32_t index, uint32_t tier, uint32_t age, co
         memcpy(screen->pixels + (size_t)(y + row) * host->settings->width + x,
                pixels + (size_t)row * 64, wide);
     }
+    enter(host, true);
 }
 
 void p2_game_host_views(struct p2_game_host *host)

@@ -213,25 +213,42 @@ static bool is_mirror(uint8_t byte)
     return byte >> 4 == P2C2R_WATER || byte >> 4 == P2C2R_GLASS;
 }
 
-static void compose(struct lan_tile *tile, const struct lan_job *job)
+/* Levels that each byte of rt_shadows adds: what it makes of a dark byte of grass. */
+static void shadow_levels(const struct lan_job *job, uint8_t ret_levels[256])
 {
     const struct p2c2r_ray_view light = {.sun_level = job->sun_level,
                                          .sun = {job->sun[0], job->sun[1], job->sun[2]}};
+    for (unsigned i = 0; i < 256; i++) {
+        ret_levels[i] = p2c2r_rt_compose(&light, P2C2R_GRASS << 4, (uint8_t)i) & 15u;
+    }
+}
+
+static void compose(const struct lan_view *view, struct lan_tile *tile, const struct lan_job *job)
+{
+    static const uint8_t none[LAN_PIXELS];
+    uint8_t levels[256];
     const bool has_base = (job->have & 1u << LAN_PART_BASE) != 0;
-    const bool has_shadow = (job->have & 1u << LAN_PART_SHADOW) != 0;
+    const bool has_shadow = has_base && (job->have & 1u << LAN_PART_SHADOW) != 0;
     const bool has_indirect = (job->have & 1u << LAN_PART_INDIRECT) != 0;
     const bool has_mirror = (job->have & 1u << LAN_PART_MIRROR) != 0;
+    const uint8_t *mirror = job->part[LAN_PART_MIRROR];
+    const uint8_t *base = has_base ? job->part[LAN_PART_BASE] : mirror;
+    const uint8_t *indirect = has_indirect ? job->part[LAN_PART_INDIRECT] : none;
     unsigned mirrors = 0;
+    if (has_shadow) {
+        shadow_levels(job, levels);
+    }
     for (uint32_t i = 0; i < job->pixels; i++) {
-        uint8_t byte = has_base ? job->part[LAN_PART_BASE][i] : job->part[LAN_PART_MIRROR][i];
-        mirrors += is_mirror(byte);
-        if (has_base && has_shadow && byte >> 4 != P2C2R_AIR) {
-            byte = p2c2r_rt_compose(&light, byte, job->part[LAN_PART_SHADOW][i]);
+        const bool is_glossy = is_mirror(base[i]);
+        uint8_t byte = base[i];
+        mirrors += is_glossy;
+        if (has_shadow) {
+            byte = view->lighter[levels[job->part[LAN_PART_SHADOW][i]]][byte];
         }
-        if (has_base && has_mirror && is_mirror(byte)) {
-            byte = job->part[LAN_PART_MIRROR][i];
-        } else if (has_indirect && job->part[LAN_PART_INDIRECT][i] != P2C2R_RAY_NO_LIGHT) {
-            byte = p2c2r_palette_light(byte, (job->part[LAN_PART_INDIRECT][i] + 4) >> 3);
+        if (has_base && has_mirror && is_glossy) {
+            byte = mirror[i];
+        } else if (indirect[i] != P2C2R_RAY_NO_LIGHT) {
+            byte = view->lighter[(indirect[i] + 4u) >> 3][byte];
         }
         tile->pixels[i] = byte;
     }
@@ -252,7 +269,7 @@ static void finish_job(struct lan *lan, struct lan_job *job)
     if (tile->key != 0 && (int32_t)(job->frame - tile->frame) < 0) {
         return; /* a newer one was faster */
     }
-    compose(tile, job);
+    compose(lan->views, tile, job);
     tile->key = job->key;
     tile->frame = job->frame;
     tile->tier = job->tier;

@@ -15,6 +15,7 @@
 #define LAN_PAGES   8
 #define LAN_REGIONS 16 /* of 4 x 4 chunks: what a late joiner is sent compressed */
 #define LAN_PIXELS  3840
+#define LAN_LIGHTER 33 /* levels a byte of rt_global_illumination can mean: (254 + 4) / 8, and 1 */
 
 /* A piece of a player's picture. */
 struct lan_tile {
@@ -84,6 +85,7 @@ struct lan_view {
     struct lan_eye eyes[LAN_PLAYERS];
     struct p2c2r_ray_lamp lamps[P2C2R_RAY_LAMPS]; /* for the player in turn, in the task's frame */
     uint32_t lamp_count;
+    uint8_t lighter[LAN_LIGHTER][256]; /* [levels][byte]: p2c2r_palette_light */
     uint8_t scratch[1u << 18];
 };
 
