@@ -486,8 +486,9 @@ void p2_pool_pause(struct p2_pool *pool, uint64_t grace_us)
     if (pool->is_closing) {
         return;
     }
+    uint64_t now = p2_pool_now_us();
     pool->is_paused = true;
-    pool->grace_us = p2_pool_now_us() + grace_us;
+    pool->grace_us = grace_us < UINT64_MAX - now ? now + grace_us : UINT64_MAX;
     p2_pool_arm(pool, pool->grace_us);
 }
 

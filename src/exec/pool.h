@@ -115,8 +115,8 @@ int p2_pool_submit(struct p2_pool *pool, const struct p2_exec_task *task, uint64
  * P2_E_NOENT for a task whose outcome is settled already, or unknown. */
 int p2_pool_cancel(struct p2_pool *pool, uint64_t id);
 
-/* Stops handing out work. What still runs after `grace_us` is stopped and waits in the queue again;
- * queue and workers stay. Pausing again changes the grace. */
+/* Stops handing out work. What still runs after `grace_us` (UINT64_MAX: never) is stopped and waits
+ * in the queue again; queue and workers stay. Pausing again changes the grace. */
 void p2_pool_pause(struct p2_pool *pool, uint64_t grace_us);
 void p2_pool_resume(struct p2_pool *pool);
 

@@ -118,7 +118,7 @@ struct p2_pool {
     uint32_t failures_in_row; /* workers that could not be started */
     uint64_t retry_us;        /* no start before; 0: none failed */
     bool is_paused;
-    uint64_t grace_us; /* when running tasks are stopped; UINT64_MAX: done */
+    uint64_t grace_us; /* when running tasks are stopped; UINT64_MAX: done, or never */
     bool is_broken;
     bool is_closing;
     bool is_draining;

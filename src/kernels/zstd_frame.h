@@ -43,4 +43,9 @@ int p2_zstd_frame_content_size(struct p2c2r_bytes frame, size_t content_max, siz
 int p2_zstd_frame_decompress(struct p2c2r_bytes frame, uint8_t *content, size_t content_size,
                              uint8_t *arena, size_t arena_size);
 
+/* The content size a frame of the one form declares, or SIZE_MAX when it declares none, one above
+ * P2_ZSTD_CONTENT_MAX, or is no such frame. For content whose size the receiver cannot know; it then
+ * compares it with its own limit. Looks at the head only. */
+size_t p2_zstd_frame_declared(struct p2c2r_bytes frame);
+
 #endif

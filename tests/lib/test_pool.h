@@ -63,8 +63,8 @@ int p2_test_submit(struct p2_test_pool *test, struct p2_test_task *task);
 /* Runs the loop until `task` has ended. False after two minutes. */
 bool p2_test_wait(struct p2_test_pool *test, const struct p2_test_task *task);
 
-/* Runs the loop until `count` workers are ready and the pool has nothing to do. False after ten
- * seconds. */
+/* Runs the loop until `count` workers are ready and the pool has nothing to do. False after two
+ * minutes. */
 bool p2_test_wait_ready(struct p2_test_pool *test, uint32_t count);
 
 /* Runs the loop until `count` tasks run. False after two minutes. */

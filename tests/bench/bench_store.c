@@ -1,12 +1,13 @@
 /* Durable commits against bare LMDB commits of the same bytes, and the way back after SIGKILL.
  *
- *   bench-store [--quick]
+ *   p2c2r-bench store [--quick]
  *
  * Both stores lie in the same file system and take turns commit by commit, so that the disk's moods
  * meet both. Lines: D <tab> what <tab> ours <tab> floor <tab> ratio <tab> bar <tab> verdict. */
-#include "store/writer.h"
+#include "tests/bench/bench_store.h"
 
 #include "base/crypto.h"
+#include "store/writer.h"
 #include "tests/lib/test.h"
 
 #include <lmdb.h>
@@ -35,10 +36,10 @@ struct floor {
     MDB_dbi dbi;
 };
 
-static void must(bool is_good, const char *what)
+void bench_store_must(bool is_good, const char *what)
 {
     if (!is_good) {
-        (void)fprintf(stderr, "bench-store: %s failed\n", what);
+        (void)fprintf(stderr, "p2c2r-bench store: %s failed\n", what);
         exit(99);
     }
 }
@@ -48,7 +49,7 @@ static struct p2_store *open_ours(const char *folder)
     struct p2_store_options options = {.folder = folder, .schema = &schema};
     struct p2_failure failure = {0};
     struct p2_store *store = NULL;
-    must(p2_store_open(&store, &options, &failure) == P2_OK, failure.message);
+    bench_store_must(p2_store_open(&store, &options, &failure) == P2_OK, failure.message);
     return store;
 }
 
@@ -56,12 +57,12 @@ static void open_floor(struct floor *floor, const char *folder)
 {
     MDB_txn *txn;
     (void)mkdir(folder, 0700);
-    must(mdb_env_create(&floor->env) == 0 &&
-             mdb_env_set_mapsize(floor->env, P2_STORE_MAP_INITIAL) == 0 &&
-             mdb_env_open(floor->env, folder, 0, 0600) == 0 &&
-             mdb_txn_begin(floor->env, NULL, 0, &txn) == 0 &&
-             mdb_dbi_open(txn, NULL, 0, &floor->dbi) == 0 && mdb_txn_commit(txn) == 0,
-         "LMDB");
+    bench_store_must(mdb_env_create(&floor->env) == 0 &&
+                         mdb_env_set_mapsize(floor->env, P2_STORE_MAP_INITIAL) == 0 &&
+                         mdb_env_open(floor->env, folder, 0, 0600) == 0 &&
+                         mdb_txn_begin(floor->env, NULL, 0, &txn) == 0 &&
+                         mdb_dbi_open(txn, NULL, 0, &floor->dbi) == 0 && mdb_txn_commit(txn) == 0,
+                     "LMDB");
 }
 
 static void floor_commit(struct floor *floor, uint64_t number, void *bytes, size_t size)
@@ -70,14 +71,14 @@ static void floor_commit(struct floor *floor, uint64_t number, void *bytes, size
     MDB_txn *txn;
     p2_store_be64(name, number);
     MDB_val key = {sizeof name, name}, value = {size, bytes};
-    must(mdb_txn_begin(floor->env, NULL, 0, &txn) == 0 &&
-             mdb_put(txn, floor->dbi, &key, &value, 0) == 0 && mdb_txn_commit(txn) == 0,
-         "a bare commit");
+    bench_store_must(mdb_txn_begin(floor->env, NULL, 0, &txn) == 0 &&
+                         mdb_put(txn, floor->dbi, &key, &value, 0) == 0 && mdb_txn_commit(txn) == 0,
+                     "a bare commit");
 }
 
 static void on_done(void *ctx, int error, const struct p2_failure *failure)
 {
-    must(error == P2_OK, failure->message);
+    bench_store_must(error == P2_OK, failure->message);
     *(bool *)ctx = true;
 }
 
@@ -88,12 +89,12 @@ static void our_commit(struct p2_store_writer *writer, uint64_t number, const vo
     uint8_t name[8];
     bool is_done = false;
     struct p2_batch *batch = p2_batch_new();
-    must(batch != NULL, "memory");
+    bench_store_must(batch != NULL, "memory");
     p2_store_be64(name, number);
     p2_batch_put(batch, &table, p2_span(name, sizeof name), 1, p2_span(bytes, size));
-    must(p2_store_writer_submit(writer, batch, on_done, &is_done) == P2_OK, "submit");
+    bench_store_must(p2_store_writer_submit(writer, batch, on_done, &is_done) == P2_OK, "submit");
     (void)p2_store_writer_run(writer);
-    must(is_done, "a completion");
+    bench_store_must(is_done, "a completion");
 }
 
 static int compare(const void *a, const void *b)
@@ -102,7 +103,7 @@ static int compare(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-static double quantile(double *values, size_t count, double q)
+double bench_store_quantile(double *values, size_t count, double q)
 {
     qsort(values, count, sizeof *values, compare);
     return values[(size_t)((double)(count - 1) * q)];
@@ -127,14 +128,14 @@ static void bench_commits(const char *folder, size_t size, size_t commits)
     struct floor floor;
     struct p2_store_writer *writer = NULL;
     uint8_t *bytes = malloc(size);
-    must(bytes != NULL, "memory");
+    bench_store_must(bytes != NULL, "memory");
     memset(bytes, 0x5a, size);
     (void)snprintf(path, sizeof path, "%s/floor-%zu", folder, size);
     open_floor(&floor, path);
     (void)snprintf(path, sizeof path, "%s/ours-%zu", folder, size);
     struct p2_store *store = open_ours(path);
     struct p2_store_writer_options options = {.store = store};
-    must(p2_store_writer_new(&writer, &options) == P2_OK, "the writer");
+    bench_store_must(p2_store_writer_new(&writer, &options) == P2_OK, "the writer");
     for (size_t round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < commits; i++) {
             bytes[i % size]++;
@@ -145,18 +146,21 @@ static void bench_commits(const char *folder, size_t size, size_t commits)
             floor_commit(&floor, i % KEYS, bytes, size);
             bare[i] = elapsed_us(begin);
         }
-        our_p50[round] = quantile(ours, commits, 0.5);
-        bare_p50[round] = quantile(bare, commits, 0.5);
-        our_p99[round] = quantile(ours, commits, 0.99);
-        bare_p99[round] = quantile(bare, commits, 0.99);
+        our_p50[round] = bench_store_quantile(ours, commits, 0.5);
+        bare_p50[round] = bench_store_quantile(bare, commits, 0.5);
+        our_p99[round] = bench_store_quantile(ours, commits, 0.99);
+        bare_p99[round] = bench_store_quantile(bare, commits, 0.99);
         ratio[round] = our_p50[round] / bare_p50[round];
     }
-    double spread_low = quantile(ratio, ROUNDS, 0), spread_high = quantile(ratio, ROUNDS, 1);
+    double spread_low = bench_store_quantile(ratio, ROUNDS, 0),
+           spread_high = bench_store_quantile(ratio, ROUNDS, 1);
     (void)snprintf(what, sizeof what, "commit of %zu KB, p50", size >> 10);
-    print_line(what, quantile(our_p50, ROUNDS, 0.5), quantile(bare_p50, ROUNDS, 0.5), 1.25);
-    (void)printf("D\tcommit of %zu KB, p99\t%.1f us\t%.1f us\t%.3f\t-\t-\n", size >> 10,
-                 quantile(our_p99, ROUNDS, 0.5), quantile(bare_p99, ROUNDS, 0.5),
-                 quantile(our_p99, ROUNDS, 0.5) / quantile(bare_p99, ROUNDS, 0.5));
+    print_line(what, bench_store_quantile(our_p50, ROUNDS, 0.5),
+               bench_store_quantile(bare_p50, ROUNDS, 0.5), 1.25);
+    (void)printf(
+        "D\tcommit of %zu KB, p99\t%.1f us\t%.1f us\t%.3f\t-\t-\n", size >> 10,
+        bench_store_quantile(our_p99, ROUNDS, 0.5), bench_store_quantile(bare_p99, ROUNDS, 0.5),
+        bench_store_quantile(our_p99, ROUNDS, 0.5) / bench_store_quantile(bare_p99, ROUNDS, 0.5));
     (void)printf("D\tcommit of %zu KB, ratio of p50 over %d rounds\t%.3f .. %.3f\t-\t-\t-\t-\n",
                  size >> 10, ROUNDS, spread_low, spread_high);
     p2_store_writer_stop(writer, NULL, NULL);
@@ -192,7 +196,7 @@ static void kill_a_writer(const char *path, bool is_ours)
 {
     int ready[2];
     char byte = 0;
-    must(pipe(ready) == 0, "a pipe");
+    bench_store_must(pipe(ready) == 0, "a pipe");
     pid_t child = fork();
     if (child == 0) {
         uint64_t number = 0;
@@ -205,18 +209,19 @@ static void kill_a_writer(const char *path, bool is_ours)
         }
         for (;; number++) {
             if (is_ours) {
-                must(p2_store_write(store, put_small, &number, NULL) == P2_OK, "a commit");
+                bench_store_must(p2_store_write(store, put_small, &number, NULL) == P2_OK,
+                                 "a commit");
             } else {
                 floor_commit(&floor, UINT64_MAX, &number, sizeof number);
             }
             if (number == 3) {
-                must(write(ready[1], &byte, 1) == 1, "a pipe");
+                bench_store_must(write(ready[1], &byte, 1) == 1, "a pipe");
             }
         }
     }
-    must(child > 0 && read(ready[0], &byte, 1) == 1 && kill(child, SIGKILL) == 0 &&
-             waitpid(child, NULL, 0) == child,
-         "killing");
+    bench_store_must(child > 0 && read(ready[0], &byte, 1) == 1 && kill(child, SIGKILL) == 0 &&
+                         waitpid(child, NULL, 0) == child,
+                     "killing");
     (void)close(ready[0]);
     (void)close(ready[1]);
 }
@@ -227,7 +232,7 @@ static double reopen_ours(const char *path)
     kill_a_writer(path, true);
     uint64_t begin = uv_hrtime();
     struct p2_store *store = open_ours(path);
-    must(p2_store_write(store, put_small, &number, NULL) == P2_OK, "the first commit");
+    bench_store_must(p2_store_write(store, put_small, &number, NULL) == P2_OK, "the first commit");
     double took = elapsed_us(begin);
     p2_store_close(store);
     return took;
@@ -255,41 +260,45 @@ static void bench_reopen(const char *folder, size_t rounds)
     (void)snprintf(our_path, sizeof our_path, "%s/ours-large", folder);
     (void)snprintf(bare_path, sizeof bare_path, "%s/floor-large", folder);
     struct p2_store *store = open_ours(our_path);
-    must(p2_store_write(store, fill, NULL, NULL) == P2_OK, "filling");
+    bench_store_must(p2_store_write(store, fill, NULL, NULL) == P2_OK, "filling");
     p2_store_close(store);
     open_floor(&floor, bare_path);
     MDB_txn *txn;
-    must(mdb_txn_begin(floor.env, NULL, 0, &txn) == 0, "LMDB");
+    bench_store_must(mdb_txn_begin(floor.env, NULL, 0, &txn) == 0, "LMDB");
     for (uint64_t i = 0; i < FILL_BYTES / FILL_VALUE; i++) {
         uint8_t name[8];
         p2_store_be64(name, i);
         MDB_val key = {sizeof name, name}, value = {sizeof bytes, bytes};
-        must(mdb_put(txn, floor.dbi, &key, &value, 0) == 0, "LMDB");
+        bench_store_must(mdb_put(txn, floor.dbi, &key, &value, 0) == 0, "LMDB");
     }
-    must(mdb_txn_commit(txn) == 0, "LMDB");
+    bench_store_must(mdb_txn_commit(txn) == 0, "LMDB");
     mdb_env_close(floor.env);
     for (size_t i = 0; i < rounds; i++) {
         ours[i] = reopen_ours(our_path);
         bare[i] = reopen_floor(bare_path);
     }
-    double p50 = quantile(ours, rounds, 0.5), worst = ours[rounds - 1];
+    double p50 = bench_store_quantile(ours, rounds, 0.5), worst = ours[rounds - 1];
     (void)printf("D\tSIGKILL to open + first commit, 64 MB, p50\t%.2f ms\t%.2f ms\t%.2f\t<= 30 ms"
                  "\t%s\n",
-                 p50 / 1000, quantile(bare, rounds, 0.5) / 1000, p50 / quantile(bare, rounds, 0.5),
-                 p50 <= 30000 ? "holds" : "MISSED");
+                 p50 / 1000, bench_store_quantile(bare, rounds, 0.5) / 1000,
+                 p50 / bench_store_quantile(bare, rounds, 0.5), p50 <= 30000 ? "holds" : "MISSED");
     (void)printf("D\tSIGKILL to open + first commit, worst of %zu\t%.2f ms\t%.2f ms\t-\t-\t-\n",
                  rounds, worst / 1000, bare[rounds - 1] / 1000);
 }
 
-int main(int argc, char **argv)
+int bench_store_main(int argc, char **argv)
 {
     bool is_quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-    must(p2_crypto_init() == P2_OK, "libsodium");
+    if (argc > (is_quick ? 2 : 1)) {
+        (void)fputs("Usage: p2c2r-bench store [--quick]; TMPDIR chooses the disk\n", stderr);
+        return 2;
+    }
     const char *folder = p2_test_folder_make();
     (void)printf("D\twhat\tours\tbare LMDB\tratio\tbar\tverdict\n");
     bench_commits(folder, 4u << 10, is_quick ? 50 : COMMITS_MAX);
     bench_commits(folder, 256u << 10, is_quick ? 20 : COMMITS_MAX / 2);
     bench_reopen(folder, is_quick ? 5 : 21);
+    bench_session(folder, is_quick);
     p2_test_folder_remove();
     return 0;
 }
