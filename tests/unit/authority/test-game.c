@@ -74,7 +74,7 @@ static struct p2_game_run_options options_of(struct p2_game_module *module)
         .kernel_count = (uint32_t)p2_kernel_count(),
         .usable = UINT32_MAX,
         .seed = 77,
-        .options = "tasks=3 views=2 slack=5 depth=4 cost=200",
+        .options = "tasks=3 views=2 slack=5 depth=4 cases=2",
         .is_viewed = true,
     };
 }
