@@ -22,10 +22,11 @@
 /* The first slot is that far away: the loop's turn that opens a session has more to do. */
 #define START_DELAY_US 20000u
 
-/* Quality falls by this in a frame that missed something, and rises by one otherwise. Chosen: a
- * second of trouble halves the work, five of calm bring it back. */
+/* Quality falls by this in a frame of which more than an eighth was degraded, or anything that was
+ * required, and rises by one in a frame without any. Chosen: half a second of trouble halves the work,
+ * two of calm bring it back. */
 #define QUALITY_FALL 4u
-#define QUALITY_MIN  64u
+#define QUALITY_MIN  16u
 
 /* ---- contents ---------------------------------------------------------------------------------- */
 
@@ -382,8 +383,8 @@ static void print_join(const struct p2_hosted *hosted)
     struct p2_join_link link = {.id = hosted->id};
     char text[P2_JOIN_LINK_MAX];
     struct p2_authority *authority = hosted->authority;
-    link.has_address =
-        p2_address_parse(&link.address, authority->address, strlen(authority->address), NULL) == P2_OK;
+    link.has_address = p2_address_parse(&link.address, authority->address,
+                                        strlen(authority->address), NULL) == P2_OK;
     p2_join_link_format(text, &link);
     /* For the host's eyes: IDs are secrets, they are never logged. */
     (void)fprintf(stderr, "join %s with: p2c2r join '%s'\n", hosted->name, text);
@@ -683,11 +684,11 @@ void p2_hosted_shipped(struct p2_hosted *hosted, const struct p2_effect *effect)
         figures->tiers[i] += record->tiers[i];
         figures->cost[i] += record->cost[i];
     }
-    if (record->required_degraded > 0) {
+    if (record->required_degraded > 0 || record->degraded > record->tasks / 8) {
         hosted->quality = hosted->quality > QUALITY_MIN + QUALITY_FALL
                               ? (uint8_t)(hosted->quality - QUALITY_FALL)
                               : QUALITY_MIN;
-    } else if (hosted->quality < P2C2R_QUALITY_FULL) {
+    } else if (record->degraded == 0 && hosted->quality < P2C2R_QUALITY_FULL) {
         hosted->quality++;
     }
 }
