@@ -29,6 +29,10 @@
 #define KNOWING     200
 #define INVITERS    10 /* hostile authorities: of one only the newest invite counts */
 #define PUZZLE_BITS 8  /* a key costs 0.14 s here; in the product 9 s */
+
+/* Searches of three rounds for one session: a put may be lost, and is repeated. */
+#define TRIES 4
+
 #define BAR_TIME_US 20000000u
 #define BAR_CPU_US  100000u
 #define BASE_US     3000000u /* of measuring the other nodes' work */
@@ -554,6 +558,11 @@ static void check_session(void)
         exit(99);
     }
     bool is_over = swarm_run_until(is_search_over, &search);
+    for (int try = 1; is_over && search.result != P2_OK && try < TRIES; try++) {
+        search.is_over = false;
+        is_over = p2_session_finder_start(finder, &id, NULL, NULL, 0) == P2_OK &&
+                  swarm_run_until(is_search_over, &search);
+    }
     judge(&meter, "a session record", is_over && search.result == P2_OK);
     swarm_expect(search.records == 0 || (search.record.endpoints[0].port == 4242 &&
                                          p2_id_equal(&search.record.authority, &authority)),
