@@ -1,6 +1,7 @@
 /* p2c2rctl: one control tool for both daemons. Finds the subcommand, asks the daemon, prints. */
 #include "base/error.h"
 #include "ctl/client.h"
+#include "ctl/new_game.h"
 #include "ctl/subcommands.h"
 #include "ctl/table.h"
 #include "ctl/tool_options.h"
@@ -169,6 +170,13 @@ int main(int argc, char **argv)
                                          : "p2c2rctl: wrong arguments of %s; see --help\n",
                       name);
         return EX_USAGE;
+    }
+    if (strcmp(subcommand->name, "new-game") == 0) { /* the one that asks no daemon */
+        const int failed = p2_new_game(argv[optind], count > 1 ? argv[optind + 1] : NULL, &failure);
+        if (failed != P2_OK) {
+            (void)fprintf(stderr, "p2c2rctl: %s\n", failure.message);
+        }
+        return exit_status(failed);
     }
     int error = subcommand->build != NULL
                     ? subcommand->build(count, argv + optind, &arguments, &failure)

@@ -113,6 +113,7 @@ static const struct p2_subcommand table[] = {
     {"backup", "FILE", "copy the whole store to a file", 1, 1, NULL, NULL},
     {"store stats", "", "figures of the store", 0, 0, NULL, NULL},
     {"store check", "", "read the whole store and say what is wrong", 0, 0, NULL, NULL},
+    {"new-game", "FOLDER [TEMPLATE]", "begin a game module; asks no daemon", 1, 2, NULL, NULL},
 };
 
 /* Those that have to do with a file, or take long. */

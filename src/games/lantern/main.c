@@ -35,10 +35,9 @@ static int init(const struct p2c2r_host *host, uint64_t seed, const char *option
     }
     lan->host = *host;
     lan->s = state;
-    lan->s->seed = seed;
     lan->s->dusk = option(options, "dusk=", LAN_DUSK);
     lan->s->night = option(options, "night=", LAN_NIGHT);
-    lan_world_make(lan);
+    lan_world_make(lan, seed);
     *ret_self = lan;
     return 0;
 }

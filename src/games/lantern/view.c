@@ -589,7 +589,7 @@ static struct lan_view *open_view(struct lan *lan)
             free(view);
             return NULL;
         }
-        view->symmetry = (uint8_t)(lan_mix(lan->s->seed, 0x5e551011) >> 32 & 7u);
+        view->symmetry = (uint8_t)(lan_mix(lan->s->secret, 0x5e551011) >> 32 & 7u);
         for (int i = 0; i < LAN_LIGHTER * 256; i++) {
             view->lighter[i / 256][i % 256] = p2c2r_palette_light((uint8_t)(i % 256), i / 256);
         }
