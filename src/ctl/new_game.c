@@ -51,3 +51,13 @@ int p2_new_game(const char *folder, const char *from, struct p2_failure *failure
     }
     return P2_OK;
 }
+
+int p2_new_game_offline(int count, char **words, json_t **ret_result, struct p2_failure *failure)
+{
+    const int error = p2_new_game(words[0], count > 1 ? words[1] : NULL, failure);
+    if (error != P2_OK) {
+        return error;
+    }
+    *ret_result = json_pack("{s:s}", "folder", words[0]);
+    return *ret_result != NULL ? P2_OK : p2_fail(failure, P2_E_INVALID, "the name is not text");
+}

@@ -1,7 +1,6 @@
 /* p2c2rctl: one control tool for both daemons. Finds the subcommand, asks the daemon, prints. */
 #include "base/error.h"
 #include "ctl/client.h"
-#include "ctl/new_game.h"
 #include "ctl/subcommands.h"
 #include "ctl/table.h"
 #include "ctl/tool_options.h"
@@ -148,6 +147,20 @@ static int run(const struct p2_ctl_tool_options *options, const struct p2_subcom
     return error;
 }
 
+/* What needs no daemon. */
+static int run_offline(const struct p2_ctl_tool_options *options,
+                       const struct p2_subcommand *subcommand, int count, char **words,
+                       struct p2_failure *failure)
+{
+    json_t *result = NULL;
+    int error = p2_subcommand_io(subcommand)->offline(count, words, &result, failure);
+    if (error == P2_OK) {
+        print_result(options, subcommand, result);
+    }
+    json_decref(result);
+    return error;
+}
+
 int main(int argc, char **argv)
 {
     struct p2_ctl_tool_options options;
@@ -171,18 +184,13 @@ int main(int argc, char **argv)
                       name);
         return EX_USAGE;
     }
-    if (strcmp(subcommand->name, "new-game") == 0) { /* the one that asks no daemon */
-        const int failed = p2_new_game(argv[optind], count > 1 ? argv[optind + 1] : NULL, &failure);
-        if (failed != P2_OK) {
-            (void)fprintf(stderr, "p2c2rctl: %s\n", failure.message);
-        }
-        return exit_status(failed);
-    }
     int error = subcommand->build != NULL
                     ? subcommand->build(count, argv + optind, &arguments, &failure)
                     : P2_OK;
     if (error == P2_OK) {
-        error = run(&options, subcommand, arguments, argv + optind, &failure);
+        error = p2_subcommand_io(subcommand)->offline != NULL
+                    ? run_offline(&options, subcommand, count, argv + optind, &failure)
+                    : run(&options, subcommand, arguments, argv + optind, &failure);
     }
     json_decref(arguments);
     if (error != P2_OK) {
