@@ -614,12 +614,11 @@ void p2_dispatch_session(struct p2_core *core, struct p2_session *session, uint6
     }
     struct look look = {.number = ++core->looks};
     for (int pass = 0; pass < 2; pass++) { /* frame-critical tasks first */
-        uint32_t at = pipeline->all.first;
+        uint32_t at = pipeline->open[pass].first;
         while (at != P2_TASK_NONE) {
             struct p2_task *task = p2_pipeline_at(pipeline, at);
-            at = task->next;
-            if (task->state != P2_TASK_SETTLED && task->due_us > now_us &&
-                (task->class <= P2_CLASS_C1) == (pass == 0)) {
+            at = task->open_next; /* a look settles nothing */
+            if (task->due_us > now_us) {
                 look_at(core, session, task, &look, now_us, out);
             }
         }

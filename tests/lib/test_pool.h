@@ -36,7 +36,7 @@ size_t p2_test_workers(const struct p2_test_pool *test, pid_t *pids, size_t max)
 
 /* One task and its outcome. */
 struct p2_test_task {
-    struct p2_task task; /* filled by p2_test_task, may be changed before it is submitted */
+    struct p2_exec_task task; /* filled by p2_test_task, may be changed before it is submitted */
     uint64_t id;
     unsigned calls; /* of the callback; must end as 1 */
     struct p2_task_result result;
