@@ -78,6 +78,12 @@ void check_replay_journal(struct sim *sim, const struct p2_effect *effect)
     if (!sim->is_reference_ticked) {
         tick(sim, effect->frame);
     }
+    if (effect->journal == P2_JOURNAL_CORRECTED) {
+        sim->reference.state =
+            sim_mix(sim->reference.state,
+                    sim_mix(effect->task, sim_hash(effect->result.data, effect->result.size)));
+        return;
+    }
     apply_result(sim, effect);
 }
 

@@ -145,6 +145,13 @@ static void on_tick(void *ctx, uint64_t frame)
 static void on_result(void *ctx, const struct p2_delivery *delivery)
 {
     struct sim *sim = ctx;
+    if (delivery->is_corrected) {
+        sim_police_corrected(sim, delivery);
+        sim->game.state = sim_mix(
+            sim->game.state,
+            sim_mix(delivery->task, sim_hash(delivery->result.data, delivery->result.size)));
+        return;
+    }
     check_once(sim, delivery, sim->core.sessions[sim->session].pipeline.frame);
     check_acceptance_result(sim, delivery);
     struct sim_task *task = sim_task(sim, delivery->task);
@@ -158,6 +165,12 @@ static void on_result(void *ctx, const struct p2_delivery *delivery)
         bool is_right = delivery->result.size == sizeof right &&
                         memcmp(right, delivery->result.data, sizeof right) == 0;
         sim->wrong_applied += is_right ? 0 : 1;
+        if (!is_right && (task->flags & P2_TASK_VIEW) == 0) {
+            task->is_wrong = true;
+            task->delivered_us = sim->now_us;
+            sim->wrong_state++;
+            sim->wrong_now++;
+        }
     }
     if ((task->flags & P2_TASK_VIEW) == 0) {
         uint64_t value =

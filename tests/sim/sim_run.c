@@ -26,8 +26,8 @@ void sim_violation(struct sim *sim, const char *checker, const char *what, uint6
 
 const char *sim_profile_name(enum sim_profile profile)
 {
-    static const char *const names[] = {"honest", "churn",    "liars", "swarm",
-                                        "ontime", "massacre", "alone", "burst"};
+    static const char *const names[] = {"honest",   "churn", "liars", "swarm",   "ontime",
+                                        "massacre", "alone", "burst", "policed", "turned"};
     return names[profile];
 }
 
@@ -76,6 +76,13 @@ static int make_core(struct sim *sim)
         .cache_max = 2048,
         .is_open = true,
     };
+    if (sim->profile >= SIM_POLICED) {
+        int unready = sim_police_open(sim);
+        if (unready != P2_OK) {
+            return unready;
+        }
+        options.verify = p2_trust_port(&sim->trust);
+    }
     p2_rng_split(&options.rng, &sim->draws, "core", 0);
     int error = p2_core_init(&sim->core, &options);
     if (error != P2_OK) {
@@ -148,6 +155,9 @@ int sim_init(struct sim *sim, enum sim_profile profile, uint64_t seed, bool is_t
         make_helper(sim, i);
     }
     int error = make_core(sim);
+    if (error == P2_OK && profile >= SIM_POLICED) {
+        sim_police_enrol(sim);
+    }
     if (error == P2_OK) {
         start_world(sim);
     }
@@ -162,6 +172,9 @@ void sim_free(struct sim *sim)
     free(sim->heap);
     p2_outbox_free(&sim->out);
     p2_core_free(&sim->core);
+    if (sim->profile >= SIM_POLICED) {
+        sim_police_close(sim);
+    }
     free(sim->helpers);
     free(sim->tasks);
     free(sim->expected);
@@ -190,7 +203,7 @@ static void trace(struct sim *sim, const struct p2_effect *effect)
     }
 }
 
-static void note_candidate(struct sim *sim, uint64_t id, struct p2_span bytes)
+void sim_note_candidate(struct sim *sim, uint64_t id, struct p2_span bytes)
 {
     struct sim_task *task = sim_task(sim, id);
     if (task->id == id && task->candidate_count < SIM_CANDIDATES) {
@@ -286,7 +299,10 @@ static void check_kernel(struct sim *sim, const struct p2_effect *effect)
     event->status = is_caught ? P2_E_BAD_RESULT : P2_OK;
     sim_attach(event, effect->result.data, effect->result.size);
     if (!is_caught && effect->session != P2_SESSION_NONE) {
-        note_candidate(sim, effect->task, effect->result);
+        sim_note_candidate(sim, effect->task, effect->result);
+        if (sim->profile >= SIM_POLICED) {
+            sim_police_checked(sim, effect);
+        }
     }
 }
 
@@ -306,6 +322,13 @@ static void ship(struct sim *sim, const struct p2_effect *effect)
             sim->frames_after++;
             sim->on_time_after += record->is_on_time ? 1 : 0;
         }
+    }
+}
+
+static void police(struct sim *sim, const struct p2_effect *effect)
+{
+    if (sim->profile >= SIM_POLICED) {
+        sim_police_effect(sim, effect);
     }
 }
 
@@ -341,6 +364,7 @@ static void perform(struct sim *sim, const struct p2_effect *effect)
         break;
     case P2_EFFECT_INTEGRITY:
         check_integrity(sim, effect);
+        police(sim, effect);
         break;
     case P2_EFFECT_JOURNAL:
         check_replay_journal(sim, effect);
@@ -350,13 +374,18 @@ static void perform(struct sim *sim, const struct p2_effect *effect)
         break;
     case P2_EFFECT_LATE:
     case P2_EFFECT_STRIKE:
+        break;
     case P2_EFFECT_AUDIT:
+        sim->audits_after++;
+        police(sim, effect);
+        break;
     case P2_EFFECT_PROVEN:
+        police(sim, effect);
         break;
     }
 }
 
-static void step(struct sim *sim, const struct p2_event *event)
+void sim_step(struct sim *sim, const struct p2_event *event)
 {
     sim->steps++;
     int error = p2_core_step(&sim->core, event, sim->now_us, &sim->out);
@@ -448,7 +477,7 @@ static void hear_closed(struct sim *sim, const struct sim_event *event)
             lease->is_ended = true;
         }
     }
-    step(sim, &(struct p2_event){.type = P2_EVENT_CLOSED, .peer = event->helper});
+    sim_step(sim, &(struct p2_event){.type = P2_EVENT_CLOSED, .peer = event->helper});
 }
 
 static void computed(struct sim *sim, const struct sim_event *event)
@@ -470,10 +499,10 @@ static void computed(struct sim *sim, const struct sim_event *event)
         sim->local_running--;
         sim_model(task->input, output);
         out.bytes = p2_span(output, sizeof output);
-        note_candidate(sim, event->number, out.bytes);
+        sim_note_candidate(sim, event->number, out.bytes);
         start_local(sim);
     }
-    step(sim, &out);
+    sim_step(sim, &out);
 }
 
 static void input(struct sim *sim, const struct sim_event *event)
@@ -486,11 +515,11 @@ static void input(struct sim *sim, const struct sim_event *event)
     if (p2_rng_below(&sim->draws, 50) == 0) {
         sequence += (uint32_t)p2_rng_below(&sim->draws, 200);
     }
-    step(sim, &(struct p2_event){.type = P2_EVENT_INPUT,
-                                 .session = sim->session,
-                                 .player = player,
-                                 .sequence = sequence,
-                                 .bytes = p2_span(data, sizeof data)});
+    sim_step(sim, &(struct p2_event){.type = P2_EVENT_INPUT,
+                                     .session = sim->session,
+                                     .player = player,
+                                     .sequence = sequence,
+                                     .bytes = p2_span(data, sizeof data)});
     if (!sim->is_healing) {
         sim_push(sim, sim->now_us + 16667u, SIM_EVENT_INPUT)->number = player;
     }
@@ -507,7 +536,7 @@ static void handle(struct sim *sim, const struct sim_event *event)
     struct p2_event out = {.type = P2_EVENT_TIME};
     switch ((enum sim_kind)event->kind) {
     case SIM_EVENT_TIME:
-        step(sim, &out);
+        sim_step(sim, &out);
         sim_push(sim, p2_core_wake_us(&sim->core), SIM_EVENT_TIME);
         break;
     case SIM_EVENT_OPEN:
@@ -516,7 +545,7 @@ static void handle(struct sim *sim, const struct sim_event *event)
             out.peer = event->helper;
             out.ip = sim->helpers[event->helper].ip;
             sim_helper_dial(sim, event->helper);
-            step(sim, &out);
+            sim_step(sim, &out);
         }
         break;
     case SIM_EVENT_UP:
@@ -525,7 +554,7 @@ static void handle(struct sim *sim, const struct sim_event *event)
             out.peer = event->helper;
             out.message = event->type;
             out.bytes = p2_span(event->bytes, event->size);
-            step(sim, &out);
+            sim_step(sim, &out);
         }
         break;
     case SIM_EVENT_DOWN:
@@ -544,7 +573,7 @@ static void handle(struct sim *sim, const struct sim_event *event)
         out.lease = event->number;
         out.status = event->status;
         out.bytes = p2_span(event->bytes, event->size);
-        step(sim, &out);
+        sim_step(sim, &out);
         break;
     case SIM_EVENT_COMPUTED:
         computed(sim, event);
@@ -552,7 +581,7 @@ static void handle(struct sim *sim, const struct sim_event *event)
     case SIM_EVENT_RTT:
         if (is_link_event(sim, event)) {
             report_rtt(sim, event, &out);
-            step(sim, &out);
+            sim_step(sim, &out);
         }
         break;
     case SIM_EVENT_FAULT:
@@ -570,6 +599,17 @@ static void handle(struct sim *sim, const struct sim_event *event)
         break;
     case SIM_EVENT_INPUT:
         input(sim, event);
+        break;
+    case SIM_EVENT_AUDITED:
+        sim_police_audited(sim, event);
+        break;
+    case SIM_EVENT_BAN:
+        if (sim->helpers[event->helper].link.is_open) {
+            out.type = P2_EVENT_BAN;
+            out.peer = event->helper;
+            out.until_us = event->number;
+            sim_step(sim, &out);
+        }
         break;
     }
 }
@@ -596,4 +636,7 @@ void sim_run(struct sim *sim, uint64_t steps, uint64_t end_us)
     uint64_t heal = sim->config.burst > 0 ? 20000000u : SIM_HEAL_US;
     run_until(sim, UINT64_MAX, sim->now_us + heal);
     check_settled(sim);
+    if (sim->profile >= SIM_POLICED) {
+        sim_police_end(sim);
+    }
 }
