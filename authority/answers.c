@@ -181,6 +181,7 @@ void p2_answer_result(struct p2_core *core, uint32_t peer, struct p2_span body, 
         p2_dispatch_waiting(core, WAITING_PER_ANSWER, now_us, out);
     }
     if (helper->state == P2_HELPER_DRAINING && helper->owed == 0) {
+        helper->is_leaving = false;
         p2_outbox_add(out, P2_EFFECT_CLOSE)->peer = peer;
     }
 }

@@ -128,6 +128,8 @@ int p2_core_drain(struct p2_core *core, uint32_t peer)
         return P2_E_RANGE;
     }
     helper->state = P2_HELPER_DRAINING;
+    helper->is_leaving = true;
+    core->has_leaving = true;
     return P2_OK;
 }
 
@@ -214,7 +216,7 @@ int p2_core_step(struct p2_core *core, const struct p2_event *event, uint64_t no
 uint64_t p2_core_wake_us(const struct p2_core *core)
 {
     uint64_t wake = UINT64_MAX;
-    bool is_busy = core->leases.counts[P2_LEASE_FREE] < core->leases.capacity;
+    bool is_busy = core->has_leaving || core->leases.counts[P2_LEASE_FREE] < core->leases.capacity;
     for (uint32_t i = 0; i < core->options.sessions_max; i++) {
         const struct p2_session *session = &core->sessions[i];
         if (session->is_used) {

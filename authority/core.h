@@ -37,7 +37,7 @@ struct p2_core_kernel {
     const char *name;
     uint32_t version;
     uint8_t digest[P2_WIRE_DIGEST_BYTES]; /* of its known answers */
-    struct p2_span warm_input;            /* the warm-up task: no contents */
+    struct p2_span warm_input; /* the warm-up task: no contents; empty: ready without one */
     uint8_t warm_digest[P2_DIGEST_BYTES]; /* BLAKE2b-128 of its canonical result */
     uint64_t warm_cost;
     uint32_t warm_output_max;
@@ -112,6 +112,7 @@ struct p2_core {
     uint64_t warm_ups_us; /* when warm-ups were looked at last */
     struct p2_core_counters counters;
     uint64_t looks;        /* over sessions, ever */
+    bool has_leaving;      /* a drained helper's link may have to be closed */
     uint32_t next_session; /* whose turn a free credit is */
 };
 
@@ -138,7 +139,8 @@ int p2_core_configure(struct p2_core *core, const struct p2_id *id, bool is_clou
 int p2_core_invite(struct p2_core *core, struct p2_span token, const struct p2_id *helper,
                    uint64_t expires_us);
 
-/* Asks a helper to drain: no new leases; it is closed when the last one ended. */
+/* Asks a helper to drain: no new leases. Within 100 ms after the last one ended (answered, expired or
+ * cancelled) CLOSE follows. P2_E_RANGE. */
 int p2_core_drain(struct p2_core *core, uint32_t peer);
 
 #endif

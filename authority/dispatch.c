@@ -190,8 +190,14 @@ void p2_dispatch_warm_ups(struct p2_core *core, uint64_t now_us, struct p2_outbo
         return;
     }
     core->warm_ups_us = now_us;
+    core->has_leaving = false;
     for (uint32_t peer = 0; peer < core->helpers.capacity; peer++) {
         struct p2_helper *helper = &core->helpers.items[peer];
+        if (helper->is_leaving && helper->live == 0) {
+            helper->is_leaving = false;
+            p2_outbox_add(out, P2_EFFECT_CLOSE)->peer = peer;
+        }
+        core->has_leaving = core->has_leaving || helper->is_leaving;
         struct p2_lease *lease = p2_lease_at(&core->leases, helper->queue_first);
         if (helper->state != P2_HELPER_ABSENT && lease != NULL &&
             lease->session == P2_SESSION_NONE && lease->deadline_us <= now_us) {
@@ -608,12 +614,11 @@ void p2_dispatch_session(struct p2_core *core, struct p2_session *session, uint6
     }
     struct look look = {.number = ++core->looks};
     for (int pass = 0; pass < 2; pass++) { /* frame-critical tasks first */
-        uint32_t at = pipeline->all.first;
+        uint32_t at = pipeline->open[pass].first;
         while (at != P2_TASK_NONE) {
             struct p2_task *task = p2_pipeline_at(pipeline, at);
-            at = task->next;
-            if (task->state != P2_TASK_SETTLED && task->due_us > now_us &&
-                (task->class <= P2_CLASS_C1) == (pass == 0)) {
+            at = task->open_next; /* a look settles nothing */
+            if (task->due_us > now_us) {
                 look_at(core, session, task, &look, now_us, out);
             }
         }

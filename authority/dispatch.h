@@ -44,7 +44,7 @@ void p2_dispatch_release(struct p2_core *core, struct p2_session *session, struc
 /* Forgets ended leases whose grace is over. */
 void p2_dispatch_forget(struct p2_core *core, uint64_t now_us);
 
-/* Warm-ups that were never answered: the link is closed. Looks every 100 ms. O(helpers). */
+/* Links to be closed: warm-ups that were never answered, drained helpers without live leases. Looks every 100 ms. O(helpers). */
 void p2_dispatch_warm_ups(struct p2_core *core, uint64_t now_us, struct p2_outbox *out);
 
 /* WAITING or OUT, as its leases, checks and local compute are. */

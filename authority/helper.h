@@ -66,6 +66,7 @@ struct p2_helper {
     struct p2_ip ip;
     bool is_cloud;       /* configured by the host: trusted, last of the remote tiers */
     bool has_rtt;        /* the link measured it */
+    bool is_leaving;     /* the authority drains it: CLOSE when no lease is live */
     uint32_t link;       /* counts links: leases of an older link are not this one's */
     uint64_t owner_key;  /* hash of the owner tag, or of the prefix, or of the id: never 0 */
     uint64_t prefix_key; /* 0: prefix rules do not count this address */

@@ -50,6 +50,41 @@ static void all_remove(struct p2_pipeline *pipeline, struct p2_task *task)
     pipeline->all.count--;
 }
 
+static struct p2_task_list *open_list(struct p2_pipeline *pipeline, const struct p2_task *task)
+{
+    return &pipeline->open[task->class <= P2_CLASS_C1 ? 0 : 1];
+}
+
+static void open_push(struct p2_pipeline *pipeline, struct p2_task *task, uint32_t index)
+{
+    struct p2_task_list *list = open_list(pipeline, task);
+    task->open_prev = list->last;
+    task->open_next = P2_TASK_NONE;
+    if (task->open_prev == P2_TASK_NONE) {
+        list->first = index;
+    } else {
+        pipeline->items[task->open_prev].open_next = index;
+    }
+    list->last = index;
+    list->count++;
+}
+
+static void open_remove(struct p2_pipeline *pipeline, const struct p2_task *task)
+{
+    struct p2_task_list *list = open_list(pipeline, task);
+    if (task->open_prev == P2_TASK_NONE) {
+        list->first = task->open_next;
+    } else {
+        pipeline->items[task->open_prev].open_next = task->open_next;
+    }
+    if (task->open_next == P2_TASK_NONE) {
+        list->last = task->open_prev;
+    } else {
+        pipeline->items[task->open_next].open_prev = task->open_prev;
+    }
+    list->count--;
+}
+
 /* By id: a task that comes back from a lost lease is older than those that never left. */
 static void wait_insert(struct p2_pipeline *pipeline, struct p2_task *task, uint32_t index)
 {
@@ -197,6 +232,8 @@ int p2_pipeline_init(struct p2_pipeline *pipeline, uint32_t tasks_max, size_t me
         return P2_E_NOMEM;
     }
     list_clear(&pipeline->all);
+    list_clear(&pipeline->open[0]);
+    list_clear(&pipeline->open[1]);
     for (size_t i = 0; i < P2_TASK_CLASSES; i++) {
         list_clear(&pipeline->waiting[i]);
     }
@@ -318,6 +355,7 @@ int p2_pipeline_submit(struct p2_pipeline *pipeline, const struct p2_task_spec *
     task->hash_next = *bucket;
     *bucket = index;
     all_push(pipeline, task, index);
+    open_push(pipeline, task, index);
     wait_insert(pipeline, task, index);
     due_push(pipeline, task, index);
     pipeline->submitted++;
@@ -380,6 +418,7 @@ int p2_pipeline_settle(struct p2_pipeline *pipeline, struct p2_task *task, enum 
         return P2_E_STATE;
     }
     p2_pipeline_set_out(pipeline, task, true);
+    open_remove(pipeline, task);
     task->state = P2_TASK_SETTLED;
     task->tier = tier;
     task->settled_us = now_us;
@@ -421,6 +460,9 @@ void p2_pipeline_remove(struct p2_pipeline *pipeline, struct p2_task *task, bool
         pipeline->need_us = task->due_us - task->emitted_us;
     }
     p2_pipeline_set_out(pipeline, task, true);
+    if (task->state != P2_TASK_SETTLED) {
+        open_remove(pipeline, task);
+    }
     all_remove(pipeline, task);
     due_remove(pipeline, task, index);
     hash_remove(pipeline, task, index);

@@ -111,6 +111,7 @@ struct p2_task {
     uint32_t key_count;
     uint64_t keys[P2_WIRE_BLOBS_MAX];
     uint32_t next, prev;           /* of all undelivered tasks, by id */
+    uint32_t open_next, open_prev; /* of those not SETTLED, by id */
     uint32_t wait_next, wait_prev; /* of those WAITING, by id */
     uint32_t due_next;             /* of those due in the same frame, by id */
     uint32_t hash_next;
@@ -132,6 +133,7 @@ struct p2_pipeline {
     uint32_t retired_count;
     uint32_t free_first;
     struct p2_task_list all;
+    struct p2_task_list open[2]; /* of those, not SETTLED: C0 and C1, the others; by id */
     struct p2_task_list waiting[P2_TASK_CLASSES];
     struct p2_pool pool;
     size_t memory_max;

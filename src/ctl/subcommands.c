@@ -143,11 +143,33 @@ static void print_only_value(FILE *out, const json_t *result)
     }
 }
 
+/* [ACTION [SESSION [MORE]]]; without words the list. */
+static int build_sessions(int count, char **words, json_t **ret_arguments,
+                          struct p2_failure *failure)
+{
+    static const char *const names[] = {"action", "session", "more"};
+    json_t *arguments = json_object();
+    for (int i = 0; i < count && arguments != NULL; i++) {
+        if (json_object_set_new(arguments, names[i], json_string(words[i])) != 0) {
+            json_decref(arguments);
+            arguments = NULL;
+        }
+    }
+    if (arguments == NULL) {
+        return p2_fail(failure, P2_E_INVALID, "not text: an argument of sessions");
+    }
+    *ret_arguments = arguments;
+    return P2_OK;
+}
+
 static const struct p2_subcommand table[] = {
     {"status", "", "what the daemon is and does", 0, 0, NULL, NULL},
     {"key", "", "the node's public key", 0, 0, NULL, print_only_value},
     {"log-level", "[LEVEL]", "show or set the log level: error, warn, notice, info, debug", 0, 1,
      build_level, print_only_value},
+    {"sessions", "[ACTION [SESSION [MORE]]]",
+     "list the sessions of an authority; end, lock, unlock, kick, reload, console", 0, 3,
+     build_sessions, NULL},
     {"save list", "[SESSION]", "the saves of a session", 0, 1, build_session, print_saves},
     {"save create", "NAME [SESSION]", "save a session now", 1, 2, build_name, print_only_value},
     {"save restore", "NAME [SESSION]", "go back to a save", 1, 2, build_name, print_only_value},

@@ -27,17 +27,17 @@ void check_acceptance_lease(struct sim *sim, const struct p2_effect *effect)
     lease->is_answered = true;
 }
 
-void check_acceptance_result(struct sim *sim, const struct p2_delivery *delivery)
+void check_acceptance_result(struct sim_play *play, const struct p2_delivery *delivery)
 {
     if (delivery->is_degraded) {
         return;
     }
-    const struct sim_task *task = sim_task(sim, delivery->task);
+    const struct sim_task *task = sim_task(play, delivery->task);
     uint64_t hash = sim_hash(delivery->result.data, delivery->result.size);
     for (uint32_t i = 0; i < task->candidate_count; i++) {
         if (task->candidates[i] == hash) {
             return;
         }
     }
-    sim_violation(sim, "acceptance", "bytes nobody gave for this task", delivery->task);
+    sim_violation(play->sim, "acceptance", "bytes nobody gave for this task", delivery->task);
 }

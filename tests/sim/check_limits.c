@@ -22,6 +22,29 @@ static void check_helper(struct sim *sim, uint32_t peer, uint32_t *live)
     }
 }
 
+static void check_session(struct sim *sim, uint16_t index)
+{
+    const struct p2_core *core = &sim->core;
+    const struct p2_session *session = &core->sessions[index];
+    uint32_t working = 0;
+    for (uint32_t i = 0; i < core->leases.capacity; i++) {
+        const struct p2_lease *lease = &core->leases.items[i];
+        working += p2_lease_is_live(lease) && lease->session == index ? 1 : 0;
+    }
+    if (session->placement.share.total != working) {
+        sim_violation(sim, "limits", "the session's share does not add up", working);
+    }
+    const struct p2_pipeline *pipeline = &session->pipeline;
+    if (pipeline->submitted != pipeline->delivered + pipeline->cancelled + pipeline->all.count) {
+        sim_violation(sim, "limits", "tasks do not add up", pipeline->submitted);
+    }
+    if (pipeline->all.count > pipeline->capacity || pipeline->reserved > pipeline->memory_max ||
+        pipeline->pool.used_bytes > pipeline->pool.used_max ||
+        (pipeline->all.count == 0 && pipeline->reserved != 0)) {
+        sim_violation(sim, "limits", "tasks or memory above the limit", pipeline->all.count);
+    }
+}
+
 void check_limits(struct sim *sim)
 {
     const struct p2_core *core = &sim->core;
@@ -39,21 +62,8 @@ void check_limits(struct sim *sim)
     if (live != core->leases.counts[P2_LEASE_OFFERED] + core->leases.counts[P2_LEASE_RUNNING]) {
         sim_violation(sim, "limits", "live leases do not add up", live);
     }
-    uint32_t working = 0;
-    for (uint32_t i = 0; i < core->leases.capacity; i++) {
-        const struct p2_lease *lease = &core->leases.items[i];
-        working += p2_lease_is_live(lease) && lease->session != P2_SESSION_NONE ? 1 : 0;
-    }
-    if (core->sessions[sim->session].placement.share.total != working) {
-        sim_violation(sim, "limits", "the session's share does not add up", working);
-    }
-    const struct p2_pipeline *pipeline = &core->sessions[sim->session].pipeline;
-    if (pipeline->submitted != pipeline->delivered + pipeline->cancelled + pipeline->all.count) {
-        sim_violation(sim, "limits", "tasks do not add up", pipeline->submitted);
-    }
-    if (pipeline->all.count > pipeline->capacity || pipeline->reserved > pipeline->memory_max ||
-        pipeline->pool.used_bytes > pipeline->pool.used_max) {
-        sim_violation(sim, "limits", "tasks or memory above the limit", pipeline->all.count);
+    for (uint32_t i = 0; i < sim->play_count; i++) {
+        check_session(sim, sim->plays[i].session);
     }
     uint64_t backlog = 0;
     for (uint32_t i = 0; i < core->job_count; i++) {

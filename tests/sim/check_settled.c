@@ -4,9 +4,16 @@
 void check_settled(struct sim *sim)
 {
     const struct p2_core *core = &sim->core;
-    if (core->sessions[sim->session].pipeline.all.count > 0) {
-        sim_violation(sim, "settled", "tasks are left",
-                      core->sessions[sim->session].pipeline.all.count);
+    for (uint32_t i = 0; i < sim->play_count; i++) {
+        uint32_t left = core->sessions[sim->plays[i].session].pipeline.all.count;
+        if (left > 0) {
+            sim_violation(sim, "settled", "tasks are left", left);
+        }
+    }
+    for (uint32_t peer = 0; peer < sim->config.helpers; peer++) {
+        if (sim->helpers[peer].is_drained && sim->helpers[peer].link.is_open) {
+            sim_violation(sim, "settled", "a drained helper's link is still open", peer);
+        }
     }
     uint32_t live = 0;
     for (uint32_t i = 0; i < core->leases.capacity; i++) {

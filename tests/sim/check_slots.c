@@ -1,15 +1,18 @@
 /* Frame n ships in its slot, always, and no frame is skipped. */
 #include "tests/sim/sim.h"
 
-void check_slots(struct sim *sim, const struct p2_frame_record *record)
+void check_slots(struct sim_play *play, const struct p2_frame_record *record)
 {
-    if (record->frame != sim->frames_seen) {
+    struct sim *sim = play->sim;
+    if (record->frame != play->frames_seen) {
         sim_violation(sim, "slots", "a frame is missing", record->frame);
         sim->missing_frames++;
     }
-    sim->frames_seen = record->frame + 1;
-    uint64_t start = record->frame / 60 * 1000000u + record->frame % 60 * 1000000u / 60;
-    uint64_t end = (record->frame + 1) / 60 * 1000000u + (record->frame + 1) % 60 * 1000000u / 60;
+    play->frames_seen = record->frame + 1;
+    uint64_t start =
+        play->epoch_us + record->frame / 60 * 1000000u + record->frame % 60 * 1000000u / 60;
+    uint64_t end = play->epoch_us + (record->frame + 1) / 60 * 1000000u +
+                   (record->frame + 1) % 60 * 1000000u / 60;
     if (sim->now_us < start || sim->now_us >= end) {
         sim_violation(sim, "slots", "a frame outside its slot", record->frame);
     } else if (record->is_on_time != (record->required_degraded == 0)) {

@@ -1,5 +1,5 @@
 /* p2c2r-sim: runs the authority's core in the simulator; see --help. */
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_store.h"
 #include "tests/sim/trust.h"
 
 #include <stdio.h>
@@ -95,11 +95,19 @@ static void print_figures(const struct sim *sim)
                  (unsigned long long)counters->results_wrong, (unsigned long long)counters->strikes,
                  (unsigned long long)counters->leases_expired,
                  (unsigned long long)counters->leases_lost);
+    (void)printf("  sessions=%u cloud_leases=%llu drained=%llu\n", sim->play_count,
+                 (unsigned long long)sim->cloud_leases, (unsigned long long)sim->drained);
     (void)printf("  depth=%u helpers=%u degraded_frames_after_massacre=%llu "
                  "on_time_1s_after=%llu/%llu\n",
-                 sim->reference_depth, sim->config.helpers,
+                 sim->plays[0].reference_depth, sim->config.helpers,
                  (unsigned long long)sim->degraded_after_massacre,
                  (unsigned long long)sim->on_time_after, (unsigned long long)sim->frames_after);
+    struct sim_store_figures kept = sim_store_figures(sim->store);
+    (void)printf("  store: frames=%llu promises=%llu power_cuts=%llu replayed=%llu full_disks=%llu "
+                 "images=%llu\n",
+                 (unsigned long long)kept.frames, (unsigned long long)kept.durable,
+                 (unsigned long long)kept.cuts, (unsigned long long)kept.replayed,
+                 (unsigned long long)kept.full, (unsigned long long)kept.checkpoints);
     for (size_t i = 1; i < P2_COUNT_OF(sim->reasons); i++) {
         (void)printf("  %s=%llu", p2_frame_reason_name(i), (unsigned long long)sim->reasons[i]);
     }
@@ -120,9 +128,9 @@ static bool run_seed(const struct arguments *arguments, uint64_t seed)
                  (unsigned long long)seed, sim_profile_name(sim->profile),
                  (unsigned long long)sim->steps, (unsigned long long)(sim->now_us / 1000000u),
                  (unsigned long long)(sim->now_us / 1000u % 1000u),
-                 (unsigned long long)sim->frames_seen, (unsigned long long)(share / 10000u),
-                 (unsigned long long)(share % 10000u), (unsigned long long)sim->violations,
-                 (unsigned long long)sim->trace);
+                 (unsigned long long)sim->plays[0].frames_seen,
+                 (unsigned long long)(share / 10000u), (unsigned long long)(share % 10000u),
+                 (unsigned long long)sim->violations, (unsigned long long)sim->trace);
     if (arguments->has_figures) {
         print_figures(sim);
     }

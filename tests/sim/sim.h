@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define SIM_HELPERS_MAX   1000u
+#define SIM_PLAYS_MAX     4u /* sessions at once */
 #define SIM_INPUT_BYTES   32u
 #define SIM_OUTPUT_BYTES  32u
 #define SIM_CANDIDATES    6u       /* results of one task that were allowed to count */
@@ -73,6 +74,11 @@ struct sim_config {
     uint32_t cost_min, cost_max;
     uint64_t massacre_us; /* 0: none */
     uint32_t burst;       /* tasks in frame 0 */
+    uint32_t sessions;
+    uint32_t clouds_ppm;     /* helpers that are the host's own machines */
+    uint64_t cloud_units;    /* per hour */
+    uint32_t secrets_ppm;    /* tasks that no peer may see */
+    uint32_t drain_every_us; /* the authority asks a helper to leave; 0: never */
 };
 
 struct sim_link {
@@ -100,6 +106,8 @@ struct sim_helper {
     uint32_t lies; /* SIM_* bits */
     bool has_lied; /* an integrity event would be just */
     uint32_t rtt_us;
+    bool is_cloud;
+    bool is_drained; /* asked to leave: no new lease before it comes back */
     uint32_t cores, slots;
     uint32_t ns_per_unit;
     uint32_t owner;
@@ -160,6 +168,7 @@ struct sim_event {
     uint32_t helper;
     uint32_t epoch;
     uint64_t number;
+    uint16_t session;
     uint8_t type;
     int status;
     uint32_t size;
@@ -168,12 +177,35 @@ struct sim_event {
 
 struct sim_local_job {
     uint64_t task;
+    uint16_t session;
     uint64_t due_us;
     bool is_running;
 };
 
+/* One session with its game, its reference and what the checkers know of its tasks. */
+struct sim_play {
+    struct sim *sim; /* borrowed */
+    uint16_t session;
+    uint64_t epoch_us; /* slot of frame 0 */
+    struct sim_game game;
+    struct sim_game reference;
+    struct sim_task *tasks; /* owned; by id */
+    uint32_t input_sequence[P2_PLAYERS_MAX];
+    uint32_t input_applied[P2_PLAYERS_MAX];
+    uint64_t last_task; /* of the frame that runs */
+    uint64_t frames_seen;
+    struct sim_expected *expected; /* owned; by id */
+    uint64_t expected_first;       /* ids below are over */
+    uint64_t expected_last_id;     /* of this frame's results */
+    uint8_t reference_depth;
+    bool is_reference_ticked;
+};
+
+struct sim_store;
+
 struct sim {
     struct sim_config config;
+    struct sim_store *store; /* owned; sim_store.h */
     enum sim_profile profile;
     uint64_t seed;
     bool is_traced;
@@ -184,35 +216,24 @@ struct sim {
     struct p2_rng net, faults, lies, draws;
     struct p2_core core;
     struct p2_outbox out;
-    uint16_t session;
+    struct sim_play plays[SIM_PLAYS_MAX];
+    uint32_t play_count;
     struct sim_helper *helpers; /* owned */
     struct sim_local_job locals[P2_LOCAL_JOBS_MAX];
     uint32_t local_count, local_running;
-    struct sim_game game;
-    struct sim_game reference;
-    struct sim_task *tasks;   /* owned; by id */
     struct sim_lease *leases; /* owned; by id modulo */
     bool is_healing;          /* no more faults, no more tasks */
     uint64_t steps;
     uint64_t trace; /* hash over all effects */
     uint64_t violations;
-    uint32_t input_sequence[P2_PLAYERS_MAX];
-    uint32_t input_applied[P2_PLAYERS_MAX];
-    /* of the frame that runs */
-    uint64_t last_task;
-    uint64_t frames_seen;
-    struct sim_expected *expected; /* owned; by id */
-    uint64_t expected_first;       /* ids below are over */
-    uint64_t expected_last_id;     /* of this frame's results */
-    uint8_t reference_depth;
-    bool is_reference_ticked;
     bool is_massacred;
-    struct p2_trust trust; /* profile `policed` */
+    struct p2_trust trust; /* profiles `policed` and `turned` */
     struct p2_trail trail;
     uint32_t banned_liars, banned_honest;
     uint64_t wrong_state, corrected_in_time, corrected_late, audits_after;
     int64_t wrong_now;
     /* figures */
+    uint64_t drained, cloud_leases;
     uint64_t delivered, degraded, submitted, cancelled, wrong_applied;
     uint64_t tiers[5];
     uint64_t frames, on_time, degraded_after_massacre, missing_frames;
@@ -230,11 +251,12 @@ const char *sim_profile_name(enum sim_profile profile);
 void sim_draw(struct sim *sim); /* sim_config.c: fills config from profile and seed */
 
 /* `bytes` may be delivered for the task from now on. */
-void sim_note_candidate(struct sim *sim, uint64_t task, struct p2_span bytes);
+void sim_note_candidate(struct sim *sim, uint16_t session, uint64_t task, struct p2_span bytes);
+
 /* One step of the core and its effects. */
 void sim_step(struct sim *sim, const struct p2_event *event);
 
-/* ---- sim_police.c: profile `policed` only ------------------------------------------------------- */
+/* ---- sim_police.c: profiles `policed` and `turned` ----------------------------------------------- */
 
 int sim_police_open(struct sim *sim);
 void sim_police_enrol(struct sim *sim);
@@ -242,7 +264,7 @@ void sim_police_close(struct sim *sim);
 void sim_police_effect(struct sim *sim, const struct p2_effect *effect);
 void sim_police_checked(struct sim *sim, const struct p2_effect *effect);
 void sim_police_audited(struct sim *sim, const struct sim_event *event);
-void sim_police_corrected(struct sim *sim, const struct p2_delivery *delivery);
+void sim_police_corrected(struct sim_play *play, const struct p2_delivery *delivery);
 void sim_police_end(struct sim *sim);
 
 /* ---- sim_net.c -------------------------------------------------------------------------------- */
@@ -262,6 +284,7 @@ enum sim_kind {
     SIM_EVENT_MASSACRE,
     SIM_EVENT_AUDITED, /* number: task; bytes: input, result, helper */
     SIM_EVENT_BAN,     /* number: until */
+    SIM_EVENT_DRAIN,
     SIM_EVENT_INPUT
 };
 
@@ -282,25 +305,28 @@ void sim_model_digest(uint8_t digest[16]);
 
 /* ---- sim_game.c ------------------------------------------------------------------------------- */
 
-struct p2_game_port sim_game_port(struct sim *sim);
+struct p2_game_port sim_game_port(struct sim_play *play);
 uint64_t sim_mix(uint64_t a, uint64_t b);
 uint64_t sim_hash(const void *bytes, size_t size);
 /* Tasks of one tick, as a function of the state; both game and reference use it. */
 uint32_t sim_game_plan(struct sim_game *game, uint64_t frame, struct p2_task_spec *specs,
                        uint8_t (*inputs)[SIM_INPUT_BYTES], uint64_t *keys, uint32_t max);
 #define SIM_PLAN_MAX 12000u
-struct sim_task *sim_task(struct sim *sim, uint64_t id);
+struct sim_task *sim_task(struct sim_play *play, uint64_t id);
+struct sim_play *sim_play_of(struct sim *sim, uint16_t session);
 
 /* ---- checkers, one function each -------------------------------------------------------------- */
 
 void sim_violation(struct sim *sim, const char *checker, const char *what, uint64_t number);
-void check_once(struct sim *sim, const struct p2_delivery *delivery, uint64_t frame);
+void check_once(struct sim_play *play, const struct p2_delivery *delivery, uint64_t frame);
 void check_acceptance_lease(struct sim *sim, const struct p2_effect *effect);
-void check_acceptance_result(struct sim *sim, const struct p2_delivery *delivery);
-void check_slots(struct sim *sim, const struct p2_frame_record *record);
-void check_replay_journal(struct sim *sim, const struct p2_effect *effect);
-void check_replay_frame(struct sim *sim, const struct p2_frame_record *record);
+void check_acceptance_result(struct sim_play *play, const struct p2_delivery *delivery);
+void check_slots(struct sim_play *play, const struct p2_frame_record *record);
+void check_replay_journal(struct sim_play *play, const struct p2_effect *effect);
+void check_replay_frame(struct sim_play *play, const struct p2_frame_record *record);
 void check_limits(struct sim *sim);
+void check_tiers(struct sim *sim, const struct p2_effect *effect);
+void check_drained(struct sim *sim, const struct p2_effect *effect);
 void check_integrity(struct sim *sim, const struct p2_effect *effect);
 void check_settled(struct sim *sim);
 

@@ -37,6 +37,13 @@ static void draw_common(struct sim *sim)
         .blobs_ppm = one_in(sim, 3) ? between(sim, 0, 500000) : 0,
         .cost_min = between(sim, 50, 1000),
     };
+    config->sessions = one_in(sim, 3) ? between(sim, 2, SIM_PLAYS_MAX) : 1;
+    if (one_in(sim, 3)) {
+        config->clouds_ppm = between(sim, 50000, 500000);
+        config->cloud_units = between(sim, 0, 2000000);
+        config->secrets_ppm = one_in(sim, 2) ? between(sim, 0, 300000) : 0;
+    }
+    config->drain_every_us = one_in(sim, 3) ? between(sim, 100000, 2000000) : 0;
     config->rtt_max_us = config->rtt_min_us + between(sim, 0, 150000);
     config->cost_max = config->cost_min + between(sim, 0, 5000);
 }
@@ -66,6 +73,7 @@ static void set_ontime(struct sim *sim)
 {
     sim->config = (struct sim_config){
         .helpers = 30,
+        .sessions = 1,
         .gamers = 1,
         .rtt_min_us = 20000,
         .rtt_max_us = 60000,

@@ -24,9 +24,9 @@ uint64_t sim_hash(const void *bytes, size_t size)
     return hash;
 }
 
-struct sim_task *sim_task(struct sim *sim, uint64_t id)
+struct sim_task *sim_task(struct sim_play *play, uint64_t id)
 {
-    return &sim->tasks[id % SIM_SHADOW_TASKS];
+    return &play->tasks[id % SIM_SHADOW_TASKS];
 }
 
 static uint32_t draw(uint64_t *state, uint32_t bound)
@@ -53,6 +53,9 @@ static void plan_task(const struct sim_config *config, uint64_t *state, enum p2_
         .tag = draw(state, 16),
         .input = p2_span(input, SIM_INPUT_BYTES),
     };
+    if (config->secrets_ppm > 0 && draw(state, 1000000) < config->secrets_ppm) {
+        spec->flags |= P2_TASK_SECRET;
+    }
     spec->slack_frames = (uint16_t)(class == P2_CLASS_C3   ? 60 + draw(state, 120)
                                     : class == P2_CLASS_C2 ? 5 + draw(state, 25)
                                                            : 1);
@@ -93,35 +96,37 @@ uint32_t sim_game_plan(struct sim_game *game, uint64_t frame, struct p2_task_spe
 
 static void on_input(void *ctx, uint8_t player, uint32_t sequence, struct p2_span data)
 {
-    struct sim *sim = ctx;
-    if (sequence <= sim->input_applied[player]) {
+    struct sim_play *play = ctx;
+    struct sim *sim = play->sim;
+    if (sequence <= play->input_applied[player]) {
         sim_violation(sim, "inputs", "an old or repeated input is applied", sequence);
     }
-    sim->input_applied[player] = sequence;
-    sim->game.state =
-        sim_mix(sim->game.state, sim_mix(player, sequence) ^ sim_hash(data.data, data.size));
+    play->input_applied[player] = sequence;
+    play->game.state =
+        sim_mix(play->game.state, sim_mix(player, sequence) ^ sim_hash(data.data, data.size));
 }
 
 static void on_tick(void *ctx, uint64_t frame)
 {
-    struct sim *sim = ctx;
+    struct sim_play *play = ctx;
+    struct sim *sim = play->sim;
     static struct p2_task_spec specs[SIM_PLAN_MAX];
     static uint8_t inputs[SIM_PLAN_MAX][SIM_INPUT_BYTES];
     static uint64_t keys[SIM_PLAN_MAX];
-    sim->last_task = 0;
+    play->last_task = 0;
     if (sim->is_healing) {
         return;
     }
-    uint32_t count = sim_game_plan(&sim->game, frame, specs, inputs, keys, SIM_PLAN_MAX);
-    uint8_t depth = sim->core.sessions[sim->session].pipeline.depth;
+    uint32_t count = sim_game_plan(&play->game, frame, specs, inputs, keys, SIM_PLAN_MAX);
+    uint8_t depth = sim->core.sessions[play->session].pipeline.depth;
     for (uint32_t i = 0; i < count; i++) {
         uint64_t id = 0;
-        if (p2_session_submit(&sim->core, sim->session, &specs[i], &id) != P2_OK) {
+        if (p2_session_submit(&sim->core, play->session, &specs[i], &id) != P2_OK) {
             sim_violation(sim, "game", "a task was refused", frame);
             continue;
         }
         sim->submitted++;
-        struct sim_task *task = sim_task(sim, id);
+        struct sim_task *task = sim_task(play, id);
         memset(task, 0, sizeof *task);
         task->id = id;
         task->class = (uint8_t)specs[i].class;
@@ -130,31 +135,31 @@ static void on_tick(void *ctx, uint64_t frame)
         task->due_frame = frame + (specs[i].class == P2_CLASS_C1 ? depth : specs[i].slack_frames);
         memcpy(task->input, inputs[i], SIM_INPUT_BYTES);
     }
-    if (sim_mix(sim->game.state, frame) % 50 == 0 && sim->config.burst == 0) {
-        uint64_t tag = sim->game.state % 16;
-        const struct p2_pipeline *pipeline = &sim->core.sessions[sim->session].pipeline;
+    if (sim_mix(play->game.state, frame) % 50 == 0 && sim->config.burst == 0) {
+        uint64_t tag = play->game.state % 16;
+        const struct p2_pipeline *pipeline = &sim->core.sessions[play->session].pipeline;
         for (uint32_t at = pipeline->all.first; at != P2_TASK_NONE; at = pipeline->items[at].next) {
             if (pipeline->items[at].tag == tag) {
-                sim_task(sim, pipeline->items[at].id)->is_cancelled = true;
+                sim_task(play, pipeline->items[at].id)->is_cancelled = true;
             }
         }
-        sim->cancelled += p2_session_invalidate(&sim->core, sim->session, tag);
+        sim->cancelled += p2_session_invalidate(&sim->core, play->session, tag);
     }
 }
 
 static void on_result(void *ctx, const struct p2_delivery *delivery)
 {
-    struct sim *sim = ctx;
+    struct sim_play *play = ctx;
+    struct sim *sim = play->sim;
     if (delivery->is_corrected) {
-        sim_police_corrected(sim, delivery);
-        sim->game.state = sim_mix(
-            sim->game.state,
-            sim_mix(delivery->task, sim_hash(delivery->result.data, delivery->result.size)));
+        sim_police_corrected(play, delivery);
+        uint64_t right = sim_hash(delivery->result.data, delivery->result.size);
+        play->game.state = sim_mix(play->game.state, sim_mix(delivery->task, right));
         return;
     }
-    check_once(sim, delivery, sim->core.sessions[sim->session].pipeline.frame);
-    check_acceptance_result(sim, delivery);
-    struct sim_task *task = sim_task(sim, delivery->task);
+    check_once(play, delivery, sim->core.sessions[play->session].pipeline.frame);
+    check_acceptance_result(play, delivery);
+    struct sim_task *task = sim_task(play, delivery->task);
     sim->delivered++;
     sim->tiers[delivery->tier]++;
     sim->reasons[delivery->reason]++;
@@ -175,12 +180,12 @@ static void on_result(void *ctx, const struct p2_delivery *delivery)
     if ((task->flags & P2_TASK_VIEW) == 0) {
         uint64_t value =
             delivery->is_degraded ? 0 : sim_hash(delivery->result.data, delivery->result.size);
-        sim->game.state = sim_mix(sim->game.state, sim_mix(delivery->task, value));
+        play->game.state = sim_mix(play->game.state, sim_mix(delivery->task, value));
     }
 }
 
-struct p2_game_port sim_game_port(struct sim *sim)
+struct p2_game_port sim_game_port(struct sim_play *play)
 {
     return (struct p2_game_port){
-        .ctx = sim, .input = on_input, .tick = on_tick, .on_result = on_result};
+        .ctx = play, .input = on_input, .tick = on_tick, .on_result = on_result};
 }

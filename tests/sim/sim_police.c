@@ -95,7 +95,7 @@ static void tell(struct sim *sim, const struct p2_trust_event *what)
 /* What came out of an audit: the task's own bytes against the right ones. */
 void sim_police_audited(struct sim *sim, const struct sim_event *event)
 {
-    struct sim_task *task = sim_task(sim, event->number);
+    struct sim_task *task = sim_task(&sim->plays[0], event->number);
     uint8_t right[SIM_OUTPUT_BYTES];
     sim_model(event->bytes, right);
     bool is_equal = true;
@@ -111,10 +111,10 @@ void sim_police_audited(struct sim *sim, const struct sim_event *event)
     }
     if (!is_equal && task->id == event->number) {
         struct p2_event correct = {.type = P2_EVENT_CORRECT,
-                                   .session = sim->session,
+                                   .session = sim->plays[0].session,
                                    .task = event->number,
                                    .bytes = p2_span(right, sizeof right)};
-        sim_note_candidate(sim, event->number, correct.bytes);
+        sim_note_candidate(sim, correct.session, event->number, correct.bytes);
         sim_step(sim, &correct);
     }
 }
@@ -127,8 +127,8 @@ void sim_police_effect(struct sim *sim, const struct p2_effect *effect)
                                   .kernel = 0,
                                   .is_inside = !effect->is_refused};
     if (effect->type == P2_EFFECT_AUDIT) {
-        struct sim_event *event =
-            sim_push(sim, sim->now_us + sim_task(sim, effect->task)->cost, SIM_EVENT_AUDITED);
+        struct sim_event *event = sim_push(
+            sim, sim->now_us + sim_task(&sim->plays[0], effect->task)->cost, SIM_EVENT_AUDITED);
         uint8_t bytes[SIM_INPUT_BYTES + SIM_OUTPUT_BYTES + P2_ID_BYTES];
         memcpy(bytes, effect->input.data, SIM_INPUT_BYTES);
         memcpy(bytes + SIM_INPUT_BYTES, effect->result.data, SIM_OUTPUT_BYTES);
@@ -151,15 +151,16 @@ void sim_police_checked(struct sim *sim, const struct p2_effect *effect)
                                    .lease = effect->lease,
                                    .task = effect->task,
                                    .input = effect->input};
-    if ((sim_task(sim, effect->task)->flags & P2_TASK_VIEW) == 0) {
+    if ((sim_task(&sim->plays[0], effect->task)->flags & P2_TASK_VIEW) == 0) {
         (void)p2_trail_add(&sim->trail, &entry);
     }
 }
 
 /* The game: a result delivered before was wrong. */
-void sim_police_corrected(struct sim *sim, const struct p2_delivery *delivery)
+void sim_police_corrected(struct sim_play *play, const struct p2_delivery *delivery)
 {
-    struct sim_task *task = sim_task(sim, delivery->task);
+    struct sim *sim = play->sim;
+    struct sim_task *task = sim_task(play, delivery->task);
     uint8_t right[SIM_OUTPUT_BYTES];
     sim_model(task->input, right);
     if (task->id != delivery->task || !task->is_delivered || !task->is_wrong ||

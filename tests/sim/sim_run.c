@@ -1,6 +1,8 @@
 /* The world: performs the core's effects, makes faults happen, calls the checkers. */
 #include "tests/sim/sim.h"
 
+#include "tests/sim/sim_store.h"
+
 #include "link/wire_rules.h"
 #include "wire/encode.h"
 
@@ -52,9 +54,51 @@ static void make_helper(struct sim *sim, uint32_t index)
     helper->slots = helper->cores > config->slots_max ? helper->cores : config->slots_max;
     helper->ns_per_unit = (uint32_t)p2_rng_between(&sim->draws, 500, 3000);
     helper->slow_factor = 1;
-    if (p2_rng_chance_ppm(&sim->draws, config->liars_ppm)) {
+    if (config->clouds_ppm > 0 && p2_rng_chance_ppm(&sim->draws, config->clouds_ppm)) {
+        helper->is_cloud = true;
+    } else if (p2_rng_chance_ppm(&sim->draws, config->liars_ppm)) {
         helper->lies = (uint32_t)p2_rng_between(&sim->draws, 1, 511) & config->liar_set;
     }
+}
+
+/* Sessions start at different times: their slots do not coincide. */
+static int open_play(struct sim *sim, struct sim_play *play, uint32_t index)
+{
+    *play = (struct sim_play){.sim = sim,
+                              .epoch_us = 5555u * index,
+                              .expected_first = 1,
+                              .reference_depth = P2_DEPTH_MAX};
+    play->game.config = play->reference.config = &sim->config;
+    play->game.state = play->reference.state = sim_mix(sim->seed, 1 + index);
+    play->reference.next_task = 1;
+    play->tasks = calloc(SIM_SHADOW_TASKS, sizeof *play->tasks);
+    play->expected = calloc(SIM_SHADOW_TASKS, sizeof *play->expected);
+    sim->play_count = index + 1;
+    if (play->tasks == NULL || play->expected == NULL) {
+        return P2_E_NOMEM;
+    }
+    struct p2_session_options session = {
+        .game = sim_game_port(play),
+        .tasks_max = sim->config.tasks_max,
+        .memory_max = MEMORY_MAX,
+        .start_us = play->epoch_us,
+    };
+    int error = p2_session_open(&sim->core, &session, &play->session);
+    for (uint32_t i = 0; error == P2_OK && i < CONTENTS; i++) {
+        error = p2_session_content_put(&sim->core, play->session, i + 1,
+                                       p2_span(contents[i], sizeof contents[i]));
+    }
+    return error;
+}
+
+struct sim_play *sim_play_of(struct sim *sim, uint16_t session)
+{
+    for (uint32_t i = 1; i < sim->play_count; i++) {
+        if (sim->plays[i].session == session) {
+            return &sim->plays[i];
+        }
+    }
+    return &sim->plays[0];
 }
 
 static int make_core(struct sim *sim)
@@ -70,11 +114,12 @@ static int make_core(struct sim *sim)
         .helpers_max = sim->config.helpers > 0 ? sim->config.helpers : 1,
         .leases_max = sim->config.leases_max,
         .blobs_each = 16,
-        .sessions_max = 1,
+        .sessions_max = SIM_PLAYS_MAX,
         .window_max = (uint16_t)sim->config.window_max,
         .local_cores = (uint16_t)sim->config.local_cores,
         .cache_max = 2048,
         .is_open = true,
+        .cloud_units_per_hour = sim->config.cloud_units,
     };
     if (sim->profile >= SIM_POLICED) {
         int unready = sim_police_open(sim);
@@ -88,15 +133,13 @@ static int make_core(struct sim *sim)
     if (error != P2_OK) {
         return error;
     }
-    struct p2_session_options session = {
-        .game = sim_game_port(sim),
-        .tasks_max = sim->config.tasks_max,
-        .memory_max = MEMORY_MAX,
-    };
-    error = p2_session_open(&sim->core, &session, &sim->session);
-    for (uint32_t i = 0; error == P2_OK && i < CONTENTS; i++) {
-        error = p2_session_content_put(&sim->core, sim->session, i + 1,
-                                       p2_span(contents[i], sizeof contents[i]));
+    for (uint32_t i = 0; error == P2_OK && i < sim->config.helpers; i++) {
+        if (sim->helpers[i].is_cloud) {
+            error = p2_core_configure(&sim->core, &sim->helpers[i].id, true);
+        }
+    }
+    for (uint32_t i = 0; error == P2_OK && i < sim->config.sessions; i++) {
+        error = open_play(sim, &sim->plays[i], i);
     }
     return error == P2_OK ? p2_outbox_init(&sim->out, p2_core_outbox_needed(&sim->core)) : error;
 }
@@ -106,18 +149,24 @@ static void start_world(struct sim *sim)
     for (uint32_t i = 0; i < sim->config.helpers; i++) {
         sim_push(sim, p2_rng_below(&sim->draws, 500000), SIM_EVENT_OPEN)->helper = i;
     }
-    for (uint8_t i = 0; i < sim->config.gamers; i++) {
-        struct p2_id id = {{0}};
-        id.bytes[0] = (uint8_t)(i + 1);
-        int error = p2_session_join(&sim->core, sim->session, i, &id, NULL);
+    for (uint32_t i = 0; i < sim->play_count * sim->config.gamers; i++) {
+        uint16_t session = sim->plays[i / sim->config.gamers].session;
+        uint8_t player = (uint8_t)(i % sim->config.gamers);
+        struct p2_id id = {{(uint8_t)(i + 1)}};
+        int error = p2_session_join(&sim->core, session, player, &id, NULL);
         P2_ASSERT(error == P2_OK);
-        sim_push(sim, 1000u * i, SIM_EVENT_INPUT)->number = i;
+        struct sim_event *event = sim_push(sim, 1000u * i, SIM_EVENT_INPUT);
+        event->number = player;
+        event->session = session;
     }
     if (sim->config.fault_every_us > 0) {
         sim_push(sim, sim->config.fault_every_us, SIM_EVENT_FAULT);
     }
     if (sim->config.deaths_per_min_ppm > 0) {
         sim_push(sim, 0, SIM_EVENT_DEATH)->status = 1; /* only plans the first */
+    }
+    if (sim->config.drain_every_us > 0 && sim->config.helpers > 0) {
+        sim_push(sim, sim->config.drain_every_us, SIM_EVENT_DRAIN);
     }
     if (sim->config.massacre_us > 0) {
         sim_push(sim, sim->config.massacre_us, SIM_EVENT_MASSACRE);
@@ -138,17 +187,9 @@ int sim_init(struct sim *sim, enum sim_profile profile, uint64_t seed, bool is_t
     p2_rng_split(&sim->faults, &root, "faults", 0);
     p2_rng_split(&sim->lies, &root, "lies", 0);
     sim_draw(sim);
-    sim->game.config = sim->reference.config = &sim->config;
-    sim->game.state = sim->reference.state = sim_mix(seed, 1);
-    sim->reference.next_task = 1;
-    sim->expected_first = 1;
-    sim->reference_depth = P2_DEPTH_MAX;
     sim->helpers = calloc(sim->config.helpers + 1, sizeof *sim->helpers);
-    sim->tasks = calloc(SIM_SHADOW_TASKS, sizeof *sim->tasks);
-    sim->expected = calloc(SIM_SHADOW_TASKS, sizeof *sim->expected);
     sim->leases = calloc(SIM_SHADOW_LEASES, sizeof *sim->leases);
-    if (sim->helpers == NULL || sim->tasks == NULL || sim->expected == NULL ||
-        sim->leases == NULL) {
+    if (sim->helpers == NULL || sim->leases == NULL) {
         return P2_E_NOMEM;
     }
     for (uint32_t i = 0; i < sim->config.helpers; i++) {
@@ -158,6 +199,10 @@ int sim_init(struct sim *sim, enum sim_profile profile, uint64_t seed, bool is_t
     if (error == P2_OK && profile >= SIM_POLICED) {
         sim_police_enrol(sim);
     }
+    sim->store = sim_store_open(sim, sim->config.sessions, 0);
+    if (error == P2_OK && sim->store == NULL) {
+        error = P2_E_NOMEM;
+    }
     if (error == P2_OK) {
         start_world(sim);
     }
@@ -166,6 +211,7 @@ int sim_init(struct sim *sim, enum sim_profile profile, uint64_t seed, bool is_t
 
 void sim_free(struct sim *sim)
 {
+    sim_store_close(sim->store);
     for (size_t i = 0; i < sim->heap_count; i++) {
         free(sim->heap[i].bytes);
     }
@@ -176,8 +222,10 @@ void sim_free(struct sim *sim)
         sim_police_close(sim);
     }
     free(sim->helpers);
-    free(sim->tasks);
-    free(sim->expected);
+    for (uint32_t i = 0; i < sim->play_count; i++) {
+        free(sim->plays[i].tasks);
+        free(sim->plays[i].expected);
+    }
     free(sim->leases);
     memset(sim, 0, sizeof *sim);
 }
@@ -203,9 +251,9 @@ static void trace(struct sim *sim, const struct p2_effect *effect)
     }
 }
 
-void sim_note_candidate(struct sim *sim, uint64_t id, struct p2_span bytes)
+void sim_note_candidate(struct sim *sim, uint16_t session, uint64_t id, struct p2_span bytes)
 {
-    struct sim_task *task = sim_task(sim, id);
+    struct sim_task *task = sim_task(sim_play_of(sim, session), id);
     if (task->id == id && task->candidate_count < SIM_CANDIDATES) {
         task->candidates[task->candidate_count++] = sim_hash(bytes.data, bytes.size);
     }
@@ -223,7 +271,7 @@ static void note_lease(struct sim *sim, const struct p2_effect *effect)
     };
     if (effect->session == P2_SESSION_NONE) {
         lease->end_us = sim->now_us + P2_ADMISSION_TIMEOUT_US + 100000u;
-    } else if (sim_task(sim, effect->task)->class != P2_CLASS_C3) {
+    } else if (sim_task(sim_play_of(sim, effect->session), effect->task)->class != P2_CLASS_C3) {
         lease->end_us = sim->now_us + P2_LEASE_TIMEOUT_US;
     }
 }
@@ -260,25 +308,29 @@ static void start_local(struct sim *sim)
         best->is_running = true;
         sim->local_running++;
         struct sim_event *event =
-            sim_push(sim, sim->now_us + sim_task(sim, best->task)->cost, SIM_EVENT_COMPUTED);
+            sim_push(sim, sim->now_us + sim_task(sim_play_of(sim, best->session), best->task)->cost,
+                     SIM_EVENT_COMPUTED);
         event->number = best->task;
+        event->session = best->session;
     }
 }
 
 static void compute(struct sim *sim, const struct p2_effect *effect)
 {
-    sim->locals[sim->local_count++] =
-        (struct sim_local_job){effect->task, sim->now_us + effect->budget_us, false};
+    sim->locals[sim->local_count++] = (struct sim_local_job){
+        effect->task, effect->session, sim->now_us + effect->budget_us, false};
     start_local(sim);
 }
 
 static void compute_cancel(struct sim *sim, const struct p2_effect *effect)
 {
     for (uint32_t i = 0; i < sim->local_count; i++) {
-        if (sim->locals[i].task == effect->task && !sim->locals[i].is_running) {
+        if (sim->locals[i].task == effect->task && sim->locals[i].session == effect->session &&
+            !sim->locals[i].is_running) {
             sim->locals[i] = sim->locals[--sim->local_count];
             struct sim_event *event = sim_push(sim, sim->now_us, SIM_EVENT_COMPUTED);
             event->number = effect->task;
+            event->session = effect->session;
             event->status = P2_E_CANCELLED;
             return;
         }
@@ -299,7 +351,7 @@ static void check_kernel(struct sim *sim, const struct p2_effect *effect)
     event->status = is_caught ? P2_E_BAD_RESULT : P2_OK;
     sim_attach(event, effect->result.data, effect->result.size);
     if (!is_caught && effect->session != P2_SESSION_NONE) {
-        sim_note_candidate(sim, effect->task, effect->result);
+        sim_note_candidate(sim, effect->session, effect->task, effect->result);
         if (sim->profile >= SIM_POLICED) {
             sim_police_checked(sim, effect);
         }
@@ -309,8 +361,11 @@ static void check_kernel(struct sim *sim, const struct p2_effect *effect)
 static void ship(struct sim *sim, const struct p2_effect *effect)
 {
     const struct p2_frame_record *record = effect->record;
-    check_slots(sim, record);
-    check_replay_frame(sim, record);
+    struct sim_play *play = sim_play_of(sim, effect->session);
+    check_slots(play, record);
+    check_replay_frame(play, record);
+    sim_store_frame(sim->store, (uint32_t)(play - sim->plays), record->frame, play->game.state,
+                    sim->now_us);
     if (sim->is_healing || record->frame < 120) {
         return; /* helpers are still dialling in during the first two seconds */
     }
@@ -338,6 +393,8 @@ static void perform(struct sim *sim, const struct p2_effect *effect)
     switch (effect->type) {
     case P2_EFFECT_LEASE:
         note_lease(sim, effect);
+        check_tiers(sim, effect);
+        check_drained(sim, effect);
         send(sim, effect);
         break;
     case P2_EFFECT_CANCEL:
@@ -367,7 +424,9 @@ static void perform(struct sim *sim, const struct p2_effect *effect)
         police(sim, effect);
         break;
     case P2_EFFECT_JOURNAL:
-        check_replay_journal(sim, effect);
+        check_replay_journal(sim_play_of(sim, effect->session), effect);
+        sim_store_journal(sim->store, (uint32_t)(sim_play_of(sim, effect->session) - sim->plays),
+                          effect);
         break;
     case P2_EFFECT_FRAME:
         ship(sim, effect);
@@ -483,15 +542,16 @@ static void hear_closed(struct sim *sim, const struct sim_event *event)
 static void computed(struct sim *sim, const struct sim_event *event)
 {
     uint8_t output[SIM_OUTPUT_BYTES];
-    struct sim_task *task = sim_task(sim, event->number);
+    struct sim_task *task = sim_task(sim_play_of(sim, event->session), event->number);
     struct p2_event out = {.type = P2_EVENT_COMPUTED,
-                           .session = sim->session,
+                           .session = event->session,
                            .task = event->number,
                            .status = event->status,
                            .exec_us = task->cost};
     if (event->status == P2_OK) {
         for (uint32_t i = 0; i < sim->local_count; i++) {
-            if (sim->locals[i].task == event->number) {
+            if (sim->locals[i].task == event->number && sim->locals[i].session == event->session &&
+                sim->locals[i].is_running) {
                 sim->locals[i] = sim->locals[--sim->local_count];
                 break;
             }
@@ -499,7 +559,7 @@ static void computed(struct sim *sim, const struct sim_event *event)
         sim->local_running--;
         sim_model(task->input, output);
         out.bytes = p2_span(output, sizeof output);
-        sim_note_candidate(sim, event->number, out.bytes);
+        sim_note_candidate(sim, event->session, event->number, out.bytes);
         start_local(sim);
     }
     sim_step(sim, &out);
@@ -507,21 +567,24 @@ static void computed(struct sim *sim, const struct sim_event *event)
 
 static void input(struct sim *sim, const struct sim_event *event)
 {
+    struct sim_play *play = sim_play_of(sim, event->session);
     uint8_t player = (uint8_t)event->number;
     uint8_t data[8];
     p2_rng_bytes(&sim->draws, data, sizeof data);
     /* Inputs come at 60 a second; some twice, some out of order, some wild. */
-    uint32_t sequence = ++sim->input_sequence[player];
+    uint32_t sequence = ++play->input_sequence[player];
     if (p2_rng_below(&sim->draws, 50) == 0) {
         sequence += (uint32_t)p2_rng_below(&sim->draws, 200);
     }
     sim_step(sim, &(struct p2_event){.type = P2_EVENT_INPUT,
-                                     .session = sim->session,
+                                     .session = event->session,
                                      .player = player,
                                      .sequence = sequence,
                                      .bytes = p2_span(data, sizeof data)});
     if (!sim->is_healing) {
-        sim_push(sim, sim->now_us + 16667u, SIM_EVENT_INPUT)->number = player;
+        struct sim_event *next = sim_push(sim, sim->now_us + 16667u, SIM_EVENT_INPUT);
+        next->number = player;
+        next->session = event->session;
     }
 }
 
@@ -531,31 +594,73 @@ static bool is_link_event(const struct sim *sim, const struct sim_event *event)
     return helper->link.is_open && helper->link.epoch == event->epoch;
 }
 
-static void handle(struct sim *sim, const struct sim_event *event)
+/* The authority asks a helper to leave; its link is closed when it owes nothing, and it comes back. */
+static void drain(struct sim *sim)
 {
-    struct p2_event out = {.type = P2_EVENT_TIME};
-    switch ((enum sim_kind)event->kind) {
-    case SIM_EVENT_TIME:
-        sim_step(sim, &out);
-        sim_push(sim, p2_core_wake_us(&sim->core), SIM_EVENT_TIME);
-        break;
-    case SIM_EVENT_OPEN:
+    sim_push(sim, sim->now_us + 1 + p2_rng_below(&sim->faults, 2 * sim->config.drain_every_us),
+             SIM_EVENT_DRAIN);
+    uint32_t peer = (uint32_t)p2_rng_below(&sim->faults, sim->config.helpers);
+    if (p2_core_drain(&sim->core, peer) == P2_OK) {
+        sim->helpers[peer].is_drained = true;
+        sim->drained++;
+    }
+}
+
+/* What a link brings. */
+static void handle_link(struct sim *sim, const struct sim_event *event)
+{
+    struct p2_event out = {.type = P2_EVENT_MESSAGE, .peer = event->helper};
+    if (event->kind == SIM_EVENT_OPEN) {
         if (!sim->helpers[event->helper].link.is_open) {
             out.type = P2_EVENT_OPENED;
-            out.peer = event->helper;
             out.ip = sim->helpers[event->helper].ip;
+            sim->helpers[event->helper].is_drained = false;
             sim_helper_dial(sim, event->helper);
             sim_step(sim, &out);
         }
+    } else if (!is_link_event(sim, event)) {
+        return; /* of a link that is gone */
+    } else if (event->kind == SIM_EVENT_UP) {
+        out.message = event->type;
+        out.bytes = p2_span(event->bytes, event->size);
+        sim_step(sim, &out);
+    } else if (event->kind == SIM_EVENT_RTT) {
+        report_rtt(sim, event, &out);
+        sim_step(sim, &out);
+    } else {
+        hear_closed(sim, event);
+    }
+}
+
+/* What goes wrong, until the world heals. */
+static void handle_fault(struct sim *sim, const struct sim_event *event)
+{
+    if (sim->is_healing) {
+        return;
+    }
+    if (event->kind == SIM_EVENT_FAULT) {
+        fault(sim);
+    } else if (event->kind == SIM_EVENT_DEATH) {
+        death(sim, event->status == 1);
+    } else if (event->kind == SIM_EVENT_DRAIN) {
+        drain(sim);
+    } else {
+        massacre(sim);
+    }
+}
+
+static void handle(struct sim *sim, const struct sim_event *event)
+{
+    switch ((enum sim_kind)event->kind) {
+    case SIM_EVENT_TIME:
+        sim_step(sim, &(struct p2_event){.type = P2_EVENT_TIME});
+        sim_push(sim, p2_core_wake_us(&sim->core), SIM_EVENT_TIME);
         break;
+    case SIM_EVENT_OPEN:
     case SIM_EVENT_UP:
-        if (is_link_event(sim, event)) {
-            out.type = P2_EVENT_MESSAGE;
-            out.peer = event->helper;
-            out.message = event->type;
-            out.bytes = p2_span(event->bytes, event->size);
-            sim_step(sim, &out);
-        }
+    case SIM_EVENT_RTT:
+    case SIM_EVENT_CLOSED:
+        handle_link(sim, event);
         break;
     case SIM_EVENT_DOWN:
         sim_helper_hear(sim, event);
@@ -563,39 +668,20 @@ static void handle(struct sim *sim, const struct sim_event *event)
     case SIM_EVENT_DONE:
         sim_helper_done(sim, event);
         break;
-    case SIM_EVENT_CLOSED:
-        if (is_link_event(sim, event)) {
-            hear_closed(sim, event);
-        }
-        break;
     case SIM_EVENT_CHECKED:
-        out.type = P2_EVENT_CHECKED;
-        out.lease = event->number;
-        out.status = event->status;
-        out.bytes = p2_span(event->bytes, event->size);
-        sim_step(sim, &out);
+        sim_step(sim, &(struct p2_event){.type = P2_EVENT_CHECKED,
+                                         .lease = event->number,
+                                         .status = event->status,
+                                         .bytes = p2_span(event->bytes, event->size)});
         break;
     case SIM_EVENT_COMPUTED:
         computed(sim, event);
         break;
-    case SIM_EVENT_RTT:
-        if (is_link_event(sim, event)) {
-            report_rtt(sim, event, &out);
-            sim_step(sim, &out);
-        }
-        break;
     case SIM_EVENT_FAULT:
-        if (!sim->is_healing) {
-            fault(sim);
-        }
-        break;
     case SIM_EVENT_DEATH:
-        if (!sim->is_healing) {
-            death(sim, event->status == 1);
-        }
-        break;
     case SIM_EVENT_MASSACRE:
-        massacre(sim);
+    case SIM_EVENT_DRAIN:
+        handle_fault(sim, event);
         break;
     case SIM_EVENT_INPUT:
         input(sim, event);
@@ -605,10 +691,9 @@ static void handle(struct sim *sim, const struct sim_event *event)
         break;
     case SIM_EVENT_BAN:
         if (sim->helpers[event->helper].link.is_open) {
-            out.type = P2_EVENT_BAN;
-            out.peer = event->helper;
-            out.until_us = event->number;
-            sim_step(sim, &out);
+            sim_step(sim, &(struct p2_event){.type = P2_EVENT_BAN,
+                                             .peer = event->helper,
+                                             .until_us = event->number});
         }
         break;
     }
