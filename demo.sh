@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows P2C2R at work on this machine: installs what is missing, builds, then runs an authority with
-# a 60 Hz session, four helpers, and one helper that lies. Ends with a summary; the exit status is 0
+# a session of 60 frames a second, four helpers, and one helper that lies. Ends with a summary; the exit status is 0
 # only if all frames were shipped, helpers did the work and the liar was caught.
 #
 #   ./demo.sh [--seconds N]      default 20
@@ -32,8 +32,8 @@ if [ -z "$build" ]; then
     mkdir -p $build
     echo "building in $build (a minute or two)"
     (cd $build && { [ -e config.status ] || ../configure >configure.out 2>&1; } &&
-        make -s -j"$(nproc)" p2c2rd p2c2r-authority p2c2rctl tests/tools/test-helper \
-            >make.out 2>&1) || {
+        make -s -j"$(nproc)" p2c2rd p2c2r-authority p2c2rctl src/games/steady.so \
+            tests/tools/test-helper >make.out 2>&1) || {
         tail -n 20 $build/configure.out $build/make.out
         exit 1
     }
@@ -50,10 +50,12 @@ cleanup() {
 trap cleanup EXIT
 trap 'cleanup; exit 130' INT TERM
 install -m 600 /dev/null "$folder/empty.conf"
+install -m 755 "$build/src/games/steady.so" "$folder/steady.so"
 
 "$build/p2c2r-authority" -c "$folder/empty.conf" --state-dir "$folder/authority" \
     --control-socket "$folder/authority.socket" --listen 127.0.0.1 --port 0 --allow-any-helper \
-    --local-peers allow --session test --seconds "$seconds" --wait-helpers 5 --tasks-per-frame 6 \
+    --local-peers allow --seconds "$seconds" --wait-helpers 5 --robots 1 \
+    --game-options "tasks=4 views=2" host "$folder/steady.so" \
     >"$folder/summary" 2>"$folder/authority.log" &
 authority=$!
 pids+=($authority)

@@ -127,6 +127,18 @@ static bool is_welcome(struct p2_core *core, const struct p2_msg_hello *hello,
     return true;
 }
 
+/* A kernel may be leased. */
+static void make_ready(struct p2_core *core, struct p2_helper *helper, uint8_t kernel)
+{
+    helper->ready_kernels |= 1u << kernel;
+    if (helper->state == P2_HELPER_WARMING) {
+        helper->state = P2_HELPER_ACTIVE;
+        for (uint32_t i = 0; i < core->options.sessions_max; i++) {
+            core->sessions[i].placement.rotated_us = 0; /* somebody new: choose the set again */
+        }
+    }
+}
+
 static void admit(struct p2_core *core, uint32_t peer, const struct p2_msg_hello *hello,
                   uint32_t accepted, uint64_t now_us, struct p2_outbox *out)
 {
@@ -151,8 +163,13 @@ static void admit(struct p2_core *core, uint32_t peer, const struct p2_msg_hello
     effect->window = helper->window;
     effect->cache_bytes = cache;
     for (uint32_t k = 0; k < options->kernel_count; k++) {
-        if ((helper->offered_kernels >> k & 1u) != 0) {
+        if ((helper->offered_kernels >> k & 1u) == 0) {
+            continue;
+        }
+        if (options->kernels[k].warm_input.size > 0) {
             p2_dispatch_warm_up(core, peer, (uint8_t)k, now_us, out);
+        } else {
+            make_ready(core, helper, (uint8_t)k); /* its known answers have to do */
         }
     }
 }
@@ -206,13 +223,7 @@ void p2_admission_warm(struct p2_core *core, uint32_t peer, uint64_t lease, uint
         effect->is_known = true;
         return;
     }
-    helper->ready_kernels |= 1u << kernel;
-    if (helper->state == P2_HELPER_WARMING) {
-        helper->state = P2_HELPER_ACTIVE;
-        for (uint32_t i = 0; i < core->options.sessions_max; i++) {
-            core->sessions[i].placement.rotated_us = 0; /* somebody new: choose the set again */
-        }
-    }
+    make_ready(core, helper, kernel);
 }
 
 /* ---- other messages --------------------------------------------------------------------------- */

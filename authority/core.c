@@ -207,6 +207,8 @@ int p2_core_step(struct p2_core *core, const struct p2_event *event, uint64_t no
         return p2_session_input(core, event);
     case P2_EVENT_CORRECT:
         return p2_session_correct(core, event);
+    case P2_EVENT_GAME:
+        return p2_session_game(core, event, core->now_us, out);
     }
     return P2_E_INVALID;
 }
@@ -219,7 +221,7 @@ uint64_t p2_core_wake_us(const struct p2_core *core)
         const struct p2_session *session = &core->sessions[i];
         if (session->is_used) {
             uint64_t slot = p2_pipeline_slot_us(&session->pipeline, session->pipeline.frame);
-            wake = slot < wake ? slot : wake;
+            wake = slot < wake && !session->is_pending ? slot : wake;
             is_busy = is_busy || session->pipeline.all.count > 0;
         }
     }

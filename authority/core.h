@@ -37,7 +37,7 @@ struct p2_core_kernel {
     const char *name;
     uint32_t version;
     uint8_t digest[P2_WIRE_DIGEST_BYTES]; /* of its known answers */
-    struct p2_span warm_input;            /* the warm-up task: no contents */
+    struct p2_span warm_input; /* the warm-up task: no contents; empty: ready without one */
     uint8_t warm_digest[P2_DIGEST_BYTES]; /* BLAKE2b-128 of its canonical result */
     uint64_t warm_cost;
     uint32_t warm_output_max;

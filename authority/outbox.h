@@ -33,7 +33,8 @@ enum p2_event_type {
     P2_EVENT_INPUT,    /* session, player, sequence, bytes: one input of a player */
     P2_EVENT_CORRECT, /* session, task, tag, kernel, bytes: an audit found that the result the task was
                         * settled with is wrong; bytes are right */
-    P2_EVENT_BAN      /* peer, until_us: policy (issue of trust) stops work until then */
+    P2_EVENT_GAME, /* session: the game that runs elsewhere is done with the frame (session.h) */
+    P2_EVENT_BAN   /* peer, until_us: policy (issue of trust) stops work until then */
 };
 
 struct p2_event {

@@ -335,6 +335,9 @@ int p2_pipeline_submit(struct p2_pipeline *pipeline, const struct p2_task_spec *
             RETIRED_PER_TASK * pipeline->capacity) {
         return P2_E_LIMIT;
     }
+    if (spec->id != 0 && p2_pipeline_find(pipeline, spec->id) != NULL) {
+        return P2_E_EXIST;
+    }
     struct p2_block input;
     int error = block_fill(pipeline, &input, spec->input);
     if (error != P2_OK) {
@@ -343,7 +346,7 @@ int p2_pipeline_submit(struct p2_pipeline *pipeline, const struct p2_task_spec *
     struct p2_task *task = &pipeline->items[index];
     pipeline->free_first = task->next;
     memset(task, 0, sizeof *task);
-    task->id = pipeline->next_id++;
+    task->id = spec->id != 0 ? spec->id : pipeline->next_id++;
     task->input = input;
     task->reserved = task_bytes(spec->input.size, spec->output_max);
     pipeline->reserved += task->reserved;

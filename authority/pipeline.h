@@ -35,6 +35,7 @@
 
 /* What the game asks for. Borrowed; copied by submit. */
 struct p2_task_spec {
+    uint64_t id;    /* chosen by the caller, never used before; 0: the next of the session */
     uint8_t kernel; /* index into the core's table */
     enum p2_task_class class;
     uint8_t flags;    /* P2_TASK_* */
@@ -166,7 +167,7 @@ void p2_pipeline_begin(struct p2_pipeline *pipeline);
 /* A task of the frame that runs now. Room for its input and its largest result is reserved until it
  * is delivered, so that whether there is room does not depend on when helpers answer (a replay must
  * see the same). P2_E_INVALID (class C0 without own cores is the caller's
- * affair; slack 0 or too long; sizes), P2_E_LIMIT (tasks or memory). O(input). */
+ * affair; slack 0 or too long; sizes), P2_E_EXIST (id), P2_E_LIMIT (tasks or memory). O(input). */
 int p2_pipeline_submit(struct p2_pipeline *pipeline, const struct p2_task_spec *spec,
                        uint64_t now_us, struct p2_task **ret_task);
 

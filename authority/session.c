@@ -29,6 +29,7 @@ int p2_session_open(struct p2_core *core, const struct p2_session_options *optio
     memset(session, 0, sizeof *session);
     session->index = (uint16_t)index;
     session->game = options->game;
+    session->is_deferred = options->is_deferred;
     int error = p2_pipeline_init(&session->pipeline, options->tasks_max, options->memory_max,
                                  options->first_frame, options->start_us);
     if (error != P2_OK) {
@@ -480,6 +481,34 @@ static void ship(struct p2_session *session, uint64_t now_us)
     effect->record = record;
 }
 
+/* Everything that is due, then, for a game that runs elsewhere, VIEW results as soon as they are
+ * there: nothing depends on when they come. */
+static void deliver_all(struct p2_core *core, struct p2_session *session)
+{
+    struct p2_pipeline *pipeline = &session->pipeline;
+    for (struct p2_task *task = p2_pipeline_due(pipeline); task != NULL;
+         task = p2_pipeline_due(pipeline)) {
+        deliver(core, session, task);
+    }
+    uint32_t at = session->is_deferred ? pipeline->all.first : P2_TASK_NONE;
+    while (at != P2_TASK_NONE) {
+        struct p2_task *task = p2_pipeline_at(pipeline, at);
+        at = task->next;
+        if (task->state == P2_TASK_SETTLED && (task->flags & P2_TASK_VIEW) != 0) {
+            deliver(core, session, task);
+        }
+    }
+}
+
+static void end_frame(struct p2_session *session, uint64_t now_us)
+{
+    session->is_in_frame = false;
+    ship(session, now_us);
+    if (p2_pipeline_end_frame(&session->pipeline)) {
+        journal(session, P2_JOURNAL_DEPTH)->depth = session->pipeline.depth;
+    }
+}
+
 static void run_frame(struct p2_core *core, struct p2_session *session, uint64_t now_us)
 {
     struct p2_pipeline *pipeline = &session->pipeline;
@@ -494,18 +523,35 @@ static void run_frame(struct p2_core *core, struct p2_session *session, uint64_t
         session->game.tick(session->game.ctx, pipeline->frame);
     }
     deliver_corrections(session);
-    for (struct p2_task *task = p2_pipeline_due(pipeline); task != NULL;
-         task = p2_pipeline_due(pipeline)) {
-        deliver(core, session, task);
-    }
+    deliver_all(core, session);
     if (session->game.commit != NULL) {
         session->game.commit(session->game.ctx, pipeline->frame);
     }
-    session->is_in_frame = false;
-    ship(session, now_us);
-    if (p2_pipeline_end_frame(pipeline)) {
-        journal(session, P2_JOURNAL_DEPTH)->depth = pipeline->depth;
+    if (session->is_deferred) {
+        session->is_pending = true;
+    } else {
+        end_frame(session, now_us);
     }
+}
+
+int p2_session_game(struct p2_core *core, const struct p2_event *event, uint64_t now_us,
+                    struct p2_outbox *out)
+{
+    struct p2_session *session = session_at(core, event->session);
+    if (session == NULL) {
+        return P2_E_RANGE;
+    }
+    if (!session->is_pending) {
+        return P2_E_STATE;
+    }
+    session->out = out;
+    session->is_pending = false;
+    session->game.emit(session->game.ctx, session->pipeline.frame);
+    session->record.merge_us = (uint32_t)(now_us - session->record.slot_us);
+    end_frame(session, now_us);
+    session->out = NULL;
+    p2_dispatch_session(core, session, now_us, out);
+    return P2_OK;
 }
 
 /* One slot a step: a record is shown by its effect until the next step. A caller that comes late
@@ -514,7 +560,8 @@ void p2_session_run_slots(struct p2_core *core, struct p2_session *session, uint
                           struct p2_outbox *out)
 {
     session->out = out;
-    if (now_us >= p2_pipeline_slot_us(&session->pipeline, session->pipeline.frame)) {
+    if (!session->is_pending &&
+        now_us >= p2_pipeline_slot_us(&session->pipeline, session->pipeline.frame)) {
         run_frame(core, session, now_us);
     }
     session->out = NULL;

@@ -34,12 +34,22 @@ struct p2_delivery {
     struct p2_span result;       /* empty when degraded */
 };
 
+/* A deferred session's game runs elsewhere (a thread of the shell) and its frame takes a while:
+ *
+ *   slot n            input, on_result (STATE tasks due in n by id, then VIEW tasks that are settled,
+ *                     due or not), tick, commit: the shell collects them and hands them over
+ *   P2_EVENT_GAME     the game is done with n: the core calls `emit`, which submits and cancels what
+ *                     the game did, with the ids the game chose; then frame n ships
+ *
+ * In between the frame stays n: due frames are those of a game that runs at once, and no further
+ * slot of this session begins. Late games make late frames, never skipped ones. */
 struct p2_game_port {
     void *ctx;
     void (*input)(void *ctx, uint8_t player, uint32_t sequence, struct p2_span data);
     void (*tick)(void *ctx, uint64_t frame);
     void (*on_result)(void *ctx, const struct p2_delivery *delivery);
     void (*commit)(void *ctx, uint64_t frame);
+    void (*emit)(void *ctx, uint64_t frame); /* deferred sessions only */
 };
 
 struct p2_input {
@@ -76,6 +86,8 @@ struct p2_correction {
 struct p2_session {
     bool is_used;
     bool is_in_frame;      /* callbacks run: submit is allowed */
+    bool is_deferred;      /* the game runs elsewhere */
+    bool is_pending;       /* and has not answered for this frame yet */
     bool is_out_of_budget; /* peers are not paid any more: own cores only */
     uint16_t index;
     struct p2_game_port game;
@@ -102,6 +114,7 @@ struct p2_session_options {
     size_t memory_max; /* bytes of inputs and results */
     uint64_t first_frame;
     uint64_t start_us; /* slot of first_frame */
+    bool is_deferred;
 };
 
 /* Starts a session in a free place. P2_E_LIMIT, P2_E_NOMEM, P2_E_INVALID. */
@@ -150,6 +163,8 @@ struct p2_span p2_session_content(const struct p2_session *session, uint64_t key
 /* Parts of p2_core_step. */
 int p2_session_input(struct p2_core *core, const struct p2_event *event);
 int p2_session_correct(struct p2_core *core, const struct p2_event *event);
+int p2_session_game(struct p2_core *core, const struct p2_event *event, uint64_t now_us,
+                    struct p2_outbox *out);
 void p2_session_run_slots(struct p2_core *core, struct p2_session *session, uint64_t now_us,
                           struct p2_outbox *out);
 

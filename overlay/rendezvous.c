@@ -260,7 +260,8 @@ static enum p2_overlay_verdict on_value(struct p2_overlay_op *op, struct p2_span
     }
     if (resolver->state == P2_RESOLVER_SEARCHING) {
         resolver->state = P2_RESOLVER_GATHERING;
-        resolver->due_us = now.mono_us + P2_RESOLVER_GATHER_US;
+        bool is_flood = resolver->collector.junk >= P2_RESOLVER_FLOOD;
+        resolver->due_us = now.mono_us + (is_flood ? 0 : P2_RESOLVER_GATHER_US);
         tell_change(resolver);
     }
     return P2_OVERLAY_MORE;
@@ -334,6 +335,7 @@ int p2_resolver_start(struct p2_resolver *resolver, const struct p2_resolver_opt
     p2_session_checker_init(&resolver->checker, id, options->known_key, &resolver->keys,
                             options->rules);
     resolver->options.known_key = NULL; /* the checker has a copy */
+    resolver->began_us = now.mono_us;
     begin_round(resolver, &now);
     return P2_OK;
 }
@@ -352,12 +354,16 @@ static void cancel_lookups(struct p2_resolver *resolver)
 static void round_is_over(struct p2_resolver *resolver, uint64_t now_us)
 {
     static const uint64_t pauses_us[P2_RESOLVER_ROUNDS - 1] = {1000000, 5000000};
-    if (resolver->round + 1 >= P2_RESOLVER_ROUNDS) {
+    /* Cut short by junk: that is no answer, and the next round knows the verdicts of this one. */
+    bool is_cut = resolver->collector.end == P2_COLLECTOR_END_CPU &&
+                  now_us - resolver->began_us < P2_RESOLVER_JUNK_US;
+    if (resolver->round + 1 >= P2_RESOLVER_ROUNDS && !is_cut) {
         resolver->state = P2_RESOLVER_NOT_FOUND;
         return;
     }
     resolver->state = P2_RESOLVER_PAUSING;
-    resolver->due_us = now_us + pauses_us[resolver->round++];
+    resolver->due_us = now_us + pauses_us[is_cut ? 0 : resolver->round];
+    resolver->round += !is_cut;
 }
 
 uint64_t p2_resolver_tick(struct p2_resolver *resolver)

@@ -14,6 +14,7 @@
  *   GATHERING             200 ms over, or all lookups ended       FOUND
  *   SEARCHING             all lookups of a round ended            PAUSING: 1 s, then 5 s
  *   SEARCHING             all of the third round ended            NOT_FOUND
+ *   SEARCHING             a round was cut short by junk           PAUSING: 1 s, for 20 s in all
  *   PAUSING               time is over                            SEARCHING
  *
  * A round looks under both copies of this hour's keys first, then under those of the hours beside
@@ -82,7 +83,14 @@ void p2_session_publisher_stop(struct p2_session_publisher *publisher);
 
 #define P2_RESOLVER_ROUNDS 3 /* measurements: retry after 1 s, then 5 s */
 #define P2_RESOLVER_GATHER_US \
-    200000ull                 /* chosen: the p95 of a lookup at 50 ms round trip is 145 ms */
+    200000ull /* chosen: the p95 of a lookup at 50 ms round trip is 145 ms */
+/* With so much junk before the first valid record it is taken at once: what is read meanwhile costs
+ * CPU time. Chosen: four times the valid values a key can hold. */
+#define P2_RESOLVER_FLOOD 256
+
+/* A search that junk cut short (the collector's CPU limit) goes on with rounds a second apart until
+ * then. DESIGN 6: 20 s. */
+#define P2_RESOLVER_JUNK_US 20000000ull
 #define P2_RESOLVER_LOOKUPS 6 /* 2 copies x this hour, the last and the next */
 
 enum p2_resolver_state {
@@ -119,6 +127,7 @@ struct p2_resolver {
     struct p2_session_keys keys;
     bool has_keys;
     unsigned round;
+    uint64_t began_us; /* of the search */
     uint64_t due_us;
     unsigned running; /* lookups */
     unsigned refused; /* lookups the overlay did not take: P2_E_AGAIN and the like */

@@ -1,343 +1,428 @@
-/* The authority's loop: listener, helpers, session, end. */
+/* The process: start, steps of the core and their effects, end. */
 #include "authority/shell/authority.h"
 
-#include "authority/shell/options.h"
-#include "authority/shell/test_session.h"
+#include "authority/shell/commands.h"
+#include "authority/shell/hosted.h"
+#include "authority/shell/peers.h"
+#include "authority/shell/seats.h"
 #include "base/entropy.h"
+#include "base/error.h"
 #include "base/notify.h"
-#include "daemon/daemon.h"
+#include "exec/blobs.h"
 #include "link/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Keys the authority remembers. Chosen: more than a built-in session can use at once. */
-#define RECORDS_MAX 1024u
-
-/* How long helpers get at the end to answer what they have in hand. */
+/* How long those who are sent away get to hear it. */
 #define SEND_AWAY_MS 300u
 
 /* Workers that verify come before those that a foreground program would want, not after. */
 #define NICE 0
 
-struct p2_authority {
-    struct p2_daemon *daemon;
-    const struct p2_options *options;
-    struct p2_config *config;
-    struct p2_peer_env env;
-    struct p2_peer *peers; /* every link */
-    uint32_t admitted;
-    struct p2_helper_record records[RECORDS_MAX];
-    uint32_t record_count;
-    struct p2_corpus *corpus;
-    struct p2_test_session *session;
-    json_t *lies; /* who was caught, how */
-    char address[P2_ADDRESS_TEXT_MAX];
-    uv_timer_t end_timer;
-    bool has_timer;
-    bool is_ending;
-    int outcome;
-};
+/* ---- steps ------------------------------------------------------------------------------------- */
+
+/* Runs the kernel's check of a result. What cannot be checked is no verdict. */
+static void perform_check(struct p2_authority *authority, const struct p2_effect *effect)
+{
+    struct p2_compute_contents contents = {.count = 0};
+    struct p2_compute_case what = {.kernel = effect->kernel,
+                                   .session = effect->session,
+                                   .lease = effect->lease,
+                                   .task = effect->task};
+    const struct p2_hosted *hosted = p2_hosted_of(authority, effect->session);
+    const struct p2_peer *peer = authority->helpers[effect->peer];
+    int error = P2_OK;
+    if (peer != NULL) {
+        what.helper = peer->id;
+    }
+    if (effect->handle_count > 0) {
+        error = hosted == NULL
+                    ? P2_E_NOENT
+                    : p2_hosted_contents(hosted, effect->keys, effect->handle_count, &contents);
+    }
+    if (error == P2_OK) {
+        error = p2_compute_check(authority->compute, &what, effect->input, effect->result,
+                                 effect->codec, effect->output_max, &contents);
+    }
+    if (error != P2_OK) {
+        const struct p2_event event = {
+            .type = P2_EVENT_CHECKED, .lease = effect->lease, .status = P2_E_AGAIN};
+        p2_authority_post(authority, &event);
+    }
+}
+
+static void perform_compute(struct p2_authority *authority, const struct p2_effect *effect)
+{
+    struct p2_compute_contents contents = {.count = 0};
+    const struct p2_compute_case what = {
+        .kernel = effect->kernel, .session = effect->session, .task = effect->task};
+    const struct p2_hosted *hosted = p2_hosted_of(authority, effect->session);
+    int error = hosted == NULL
+                    ? P2_E_NOENT
+                    : p2_hosted_contents(hosted, effect->keys, effect->handle_count, &contents);
+    if (error == P2_OK) {
+        error = p2_compute_run(authority->compute, &what, effect->input,
+                               p2_pool_now_us() + effect->budget_us, &contents);
+    }
+    if (error != P2_OK) {
+        const struct p2_event event = {.type = P2_EVENT_COMPUTED,
+                                       .session = effect->session,
+                                       .task = effect->task,
+                                       .status = P2_E_AGAIN};
+        p2_authority_post(authority, &event);
+    }
+}
+
+static void perform_audit(struct p2_authority *authority, const struct p2_effect *effect)
+{
+    struct p2_compute_contents contents = {.count = 0};
+    const struct p2_hosted *hosted = p2_hosted_of(authority, effect->session);
+    const struct p2_compute_case what = {
+        .kernel = effect->kernel,
+        .session = effect->session,
+        .lease = effect->lease,
+        .task = effect->task,
+        .tag = effect->tag,
+        .helper = effect->helper,
+    };
+    int error = hosted == NULL ? P2_E_NOENT
+                               : p2_hosted_contents(hosted, effect->keys, effect->handle_count,
+                                                    &contents);
+    if (error == P2_OK) {
+        error = p2_compute_audit(authority->compute, &what, effect->input, effect->result,
+                                 &contents);
+    }
+    if (error != P2_OK) { /* no memory, or the session ends */
+        P2_LOG(&authority->daemon->log, P2_LEVEL_WARN, "audit_skipped", P2_LOG_ERROR(error));
+    }
+}
+
+static void note_integrity(struct p2_authority *authority, const struct p2_effect *effect)
+{
+    struct p2_id id = effect->helper;
+    p2_authority_lie(authority, &id, effect->is_known ? "recomputation" : "check", effect->kernel);
+}
+
+static void note_strike(struct p2_authority *authority, const struct p2_effect *effect)
+{
+    const struct p2_peer *peer = authority->helpers[effect->peer];
+    struct p2_policy_row *row = peer == NULL ? NULL : p2_policy_row(&authority->policy, &peer->id);
+    authority->unsolicited += effect->status == P2_E_UNSOLICITED ? 1 : 0;
+    if (row != NULL) {
+        row->strikes++;
+    }
+    P2_LOG(&authority->daemon->log, P2_LEVEL_INFO, "strike", P2_LOG_ERROR(effect->status));
+}
+
+/* A late answer is a free audit when what was right is known. */
+static void note_late(struct p2_authority *authority, const struct p2_effect *effect)
+{
+    const struct p2_peer *peer = authority->helpers[effect->peer];
+    struct p2_policy_row *row = peer == NULL ? NULL : p2_policy_row(&authority->policy, &peer->id);
+    if (row != NULL) {
+        row->late++;
+    }
+    if (peer != NULL && effect->is_known && !effect->is_equal && effect->codec == P2_CODEC_RAW &&
+        authority->daemon->kernels[effect->kernel]->canonical == NULL) {
+        struct p2_id id = peer->id;
+        p2_authority_lie(authority, &id, "recomputation", effect->kernel);
+    }
+}
+
+static void note_admitted(struct p2_authority *authority, const struct p2_effect *effect)
+{
+    const struct p2_peer *peer = authority->helpers[effect->peer];
+    struct p2_policy_row *row = peer == NULL ? NULL : p2_policy_row(&authority->policy, &peer->id);
+    if (row != NULL && !row->is_admitted) {
+        row->is_admitted = true;
+        authority->policy.admitted++;
+    }
+}
+
+static void perform(struct p2_authority *authority, const struct p2_effect *effect,
+                    const struct p2_effect *next)
+{
+    struct p2_hosted *hosted;
+    switch (effect->type) {
+    case P2_EFFECT_ACCEPT:
+        note_admitted(authority, effect);
+        /* fall through */
+    case P2_EFFECT_DENIED:
+    case P2_EFFECT_LEASE:
+    case P2_EFFECT_CANCEL:
+    case P2_EFFECT_BLOB:
+    case P2_EFFECT_BLOB_DROP:
+    case P2_EFFECT_CLOSE:
+        if (authority->helpers[effect->peer] != NULL) {
+            p2_peer_perform(authority->helpers[effect->peer], effect,
+                            next != NULL && next->type == P2_EFFECT_CLOSE &&
+                                next->peer == effect->peer);
+        }
+        break;
+    case P2_EFFECT_CHECK:
+        perform_check(authority, effect);
+        break;
+    case P2_EFFECT_COMPUTE:
+        perform_compute(authority, effect);
+        break;
+    case P2_EFFECT_COMPUTE_CANCEL:
+        p2_compute_cancel(authority->compute, effect->session, effect->task);
+        break;
+    case P2_EFFECT_AUDIT:
+        perform_audit(authority, effect);
+        break;
+    case P2_EFFECT_LATE:
+        note_late(authority, effect);
+        break;
+    case P2_EFFECT_INTEGRITY:
+        note_integrity(authority, effect);
+        break;
+    case P2_EFFECT_PROVEN:
+        authority->policy.audits++;
+        break;
+    case P2_EFFECT_STRIKE:
+        note_strike(authority, effect);
+        break;
+    case P2_EFFECT_JOURNAL:
+        break; /* hosted.c journals what the game is given, which is the same and more */
+    case P2_EFFECT_FRAME:
+        hosted = p2_hosted_of(authority, effect->session);
+        if (hosted != NULL) {
+            p2_hosted_shipped(hosted, effect);
+        }
+        break;
+    }
+}
+
+void p2_authority_perform(struct p2_authority *authority)
+{
+    const struct p2_outbox *out = &authority->out;
+    for (uint32_t i = 0; i < out->count; i++) {
+        perform(authority, &out->items[i], i + 1 < out->count ? &out->items[i + 1] : NULL);
+    }
+}
+
+static int step_once(struct p2_authority *authority, const struct p2_event *event)
+{
+    p2_outbox_clear(&authority->out);
+    authority->is_stepping = true;
+    int error = p2_core_step(&authority->core, event, p2_pool_now_us(), &authority->out);
+    p2_authority_perform(authority);
+    authority->is_stepping = false;
+    return error;
+}
+
+/* What an effect caused: after the step, in order. Spans of queued events are empty. */
+static void run_queue(struct p2_authority *authority)
+{
+    while (authority->queue_count > 0) {
+        const struct p2_event event = authority->queue[0];
+        authority->queue_count--;
+        memmove(authority->queue, authority->queue + 1,
+                authority->queue_count * sizeof authority->queue[0]);
+        (void)step_once(authority, &event); /* about leases and helpers that may be gone */
+    }
+}
+
+int p2_authority_step(struct p2_authority *authority, const struct p2_event *event)
+{
+    P2_ASSERT(!authority->is_stepping);
+    if (authority->slot_timer == NULL || !authority->has_core) {
+        return P2_E_DRAINING; /* links that close at the very end */
+    }
+    int error = step_once(authority, event);
+    run_queue(authority);
+    p2_slot_timer_set(authority->slot_timer, p2_core_wake_us(&authority->core));
+    return error;
+}
+
+void p2_authority_post(struct p2_authority *authority, const struct p2_event *event)
+{
+    if (!authority->is_stepping) {
+        (void)p2_authority_step(authority, event); /* as in run_queue */
+    } else if (authority->queue_count < P2_AUTHORITY_QUEUE) {
+        authority->queue[authority->queue_count++] = *event;
+    }
+}
+
+static void on_slot(void *ctx)
+{
+    struct p2_authority *authority = ctx;
+    const struct p2_event event = {.type = P2_EVENT_TIME};
+    (void)p2_authority_step(authority, &event); /* cannot fail */
+}
+
+int p2_authority_grow(struct p2_authority *authority)
+{
+    struct p2_outbox fresh;
+    uint32_t needed = p2_core_outbox_needed(&authority->core);
+    if (needed <= authority->out.capacity) {
+        return P2_OK;
+    }
+    int error = p2_outbox_init(&fresh, needed);
+    if (error == P2_OK) {
+        p2_outbox_free(&authority->out);
+        authority->out = fresh;
+    }
+    return error;
+}
+
+/* ---- what was computed ------------------------------------------------------------------------- */
+
+static void on_checked(void *ctx, const struct p2_compute_case *what, int status,
+                       struct p2_span bytes)
+{
+    struct p2_authority *authority = ctx;
+    const struct p2_event event = {
+        .type = P2_EVENT_CHECKED, .lease = what->lease, .status = status, .bytes = bytes};
+    struct p2_policy_row *row = p2_policy_row(&authority->policy, &what->helper);
+    if (row != NULL && status == P2_OK) {
+        row->done++;
+    }
+    (void)p2_authority_step(authority, &event); /* the lease may be gone with its link */
+}
+
+static void on_computed(void *ctx, const struct p2_compute_case *what, int status,
+                        struct p2_span bytes, uint32_t exec_us)
+{
+    const struct p2_event event = {.type = P2_EVENT_COMPUTED,
+                                   .session = what->session,
+                                   .task = what->task,
+                                   .status = status,
+                                   .exec_us = exec_us,
+                                   .bytes = bytes};
+    (void)p2_authority_step(ctx, &event); /* the session may be gone */
+}
+
+static void on_audited(void *ctx, const struct p2_compute_case *what,
+                       enum p2_compute_verdict verdict, struct p2_span right)
+{
+    struct p2_authority *authority = ctx;
+    authority->policy.audits += verdict != P2_COMPUTE_UNKNOWN ? 1 : 0;
+    if (verdict == P2_COMPUTE_WRONG) {
+        const struct p2_event event = {.type = P2_EVENT_CORRECT,
+                                       .session = what->session,
+                                       .task = what->task,
+                                       .tag = what->tag,
+                                       .kernel = (uint8_t)what->kernel,
+                                       .bytes = right};
+        p2_authority_lie(authority, &what->helper, "recomputation", what->kernel);
+        (void)p2_authority_step(authority, &event); /* the session may be gone */
+    }
+}
+
+static const struct p2_compute_events compute_events = {
+    .on_checked = on_checked, .on_computed = on_computed, .on_audited = on_audited};
+
+void p2_authority_lie(struct p2_authority *authority, const struct p2_id *who, const char *how,
+                      uint32_t kernel)
+{
+    const char *name = authority->daemon->kernels[kernel]->name;
+    char id[P2_ID_TEXT_MAX];
+    p2_id_format(id, who);
+    P2_LOG(&authority->daemon->log, P2_LEVEL_WARN, "lie_caught", P2_LOG_ID("helper", who),
+           P2_LOG_STR("by", how), P2_LOG_STR("kernel", name));
+    (void)json_array_append_new(
+        authority->lies, json_pack("{s:s, s:s, s:s}", "helper", id, "by", how, "kernel", name));
+    bool is_new = p2_policy_wrong(&authority->policy, who, strcmp(how, "check") != 0, name);
+    struct p2_peer *peer = p2_peer_find(authority, who);
+    if (is_new && peer != NULL) {
+        const struct p2_event ban = {
+            .type = P2_EVENT_BAN, .peer = peer->number, .until_us = UINT64_MAX};
+        p2_authority_post(authority, &ban);
+        p2_peer_deny(peer, P2_DENIED_REASON_BANNED, 3600);
+    }
+}
 
 /* ---- ending ------------------------------------------------------------------------------------ */
 
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct p2_authority *authority = handle->data;
-    authority->has_timer = false;
-    p2_daemon_stop(authority->daemon);
+    authority->timers--;
+    if (authority->timers == 0) {
+        p2_daemon_stop(authority->daemon);
+    }
+}
+
+static void on_compute_closed(void *ctx)
+{
+    struct p2_authority *authority = ctx;
+    authority->compute = NULL;
+    p2_slot_timer_close(authority->slot_timer);
+    authority->slot_timer = NULL;
+    uv_close((uv_handle_t *)&authority->look_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&authority->end_timer, on_timer_closed);
 }
 
 static void on_end_timer(uv_timer_t *timer)
 {
-    if (!uv_is_closing((uv_handle_t *)timer)) {
-        uv_close((uv_handle_t *)timer, on_timer_closed);
-    }
+    struct p2_authority *authority = timer->data;
+    p2_compute_close(authority->compute, on_compute_closed, authority);
 }
 
-/* The session's objects are gone: nothing but links is left. */
-static void on_session_closed(void *ctx)
+/* Sessions are gone, helpers were told: what is queued leaves, then everything closes. */
+static void end_if_idle(struct p2_authority *authority)
 {
-    struct p2_authority *authority = ctx;
-    authority->session = NULL;
-    (void)uv_timer_start(&authority->end_timer, on_end_timer, SEND_AWAY_MS, 0);
-}
-
-static void print_summary(struct p2_authority *authority)
-{
-    json_t *summary = p2_test_session_summary(authority->session);
-    if (summary != NULL) {
-        (void)json_object_set(summary, "lies", authority->lies);
-        (void)json_dumpf(summary, stdout, JSON_COMPACT);
-        (void)putchar('\n');
-        if (fflush(stdout) != 0) {
-            authority->outcome = P2_E_IO;
+    if (authority->is_ending && authority->sessions == NULL && !authority->is_closing) {
+        authority->is_closing = true;
+        for (struct p2_peer *peer = authority->peers; peer != NULL; peer = peer->next) {
+            p2_peer_send_away(peer);
         }
-        json_decref(summary);
+        (void)uv_timer_start(&authority->end_timer, on_end_timer, SEND_AWAY_MS, 0);
     }
 }
 
-/* Ends the session if there is one, sends helpers away, then ends the daemon. */
-static void finish(struct p2_authority *authority, int outcome)
+void p2_authority_session_gone(struct p2_authority *authority)
+{
+    end_if_idle(authority);
+}
+
+void p2_authority_finish(struct p2_authority *authority, int outcome)
 {
     if (authority->is_ending) {
         return;
     }
     authority->is_ending = true;
     authority->outcome = outcome;
-    for (struct p2_peer *peer = authority->peers; peer != NULL; peer = peer->next) {
-        p2_peer_send_away(peer, P2_DRAIN_REASON_SHUTDOWN);
+    for (struct p2_hosted *hosted = authority->sessions; hosted != NULL; hosted = hosted->next) {
+        p2_hosted_end(hosted, P2_END_REASON_HOST_STOPPED, NULL);
     }
-    if (authority->session != NULL) {
-        print_summary(authority);
-        p2_test_session_close(authority->session, on_session_closed, authority);
-    } else {
-        on_session_closed(authority);
-    }
-}
-
-static void on_end(void *ctx)
-{
-    finish(ctx, P2_OK);
+    end_if_idle(authority);
 }
 
 static void on_terminate(void *ctx)
 {
-    finish(ctx, P2_OK);
+    p2_authority_finish(ctx, P2_OK);
 }
 
-/* ---- helpers ----------------------------------------------------------------------------------- */
-
-static bool is_configured(const struct p2_authority *authority, const struct p2_id *id)
+static void on_look(uv_timer_t *timer)
 {
-    size_t count = p2_config_count(authority->config, P2_AUTHORITY_OPTION_HELPER);
-    for (size_t i = 0; i < count; i++) {
-        struct p2_id configured;
-        const char *text = p2_config_at(authority->config, P2_AUTHORITY_OPTION_HELPER, i);
-        if (p2_id_parse(&configured, text, strlen(text)) == P2_OK && p2_id_equal(&configured, id)) {
-            return true;
+    struct p2_authority *authority = timer->data;
+    uint64_t now_us = p2_pool_now_us();
+    for (uint32_t i = 0; i < P2_AUTHORITY_HELPERS_MAX; i++) {
+        const struct p2_peer *peer = authority->helpers[i];
+        struct p2_link_rtt rtt = peer == NULL ? (struct p2_link_rtt){0} : p2_link_rtt(peer->link);
+        if (rtt.samples > 0) {
+            const struct p2_event event = {
+                .type = P2_EVENT_RTT, .peer = i, .rtt_us = rtt.rtt_us, .jitter_us = rtt.jitter_us};
+            (void)p2_authority_step(authority, &event); /* it is open */
         }
     }
-    return p2_config_bool(authority->config, P2_AUTHORITY_OPTION_ALLOW_ANY_HELPER);
-}
-
-static struct p2_helper_record *find_record(struct p2_authority *authority, const struct p2_id *id)
-{
-    for (uint32_t i = 0; i < authority->record_count; i++) {
-        if (p2_id_equal(&authority->records[i].id, id)) {
-            return &authority->records[i];
-        }
-    }
-    if (authority->record_count == RECORDS_MAX) {
-        return NULL;
-    }
-    struct p2_helper_record *record = &authority->records[authority->record_count++];
-    record->id = *id;
-    return record;
-}
-
-static struct p2_helper_record *admit(void *ctx, const struct p2_id *id,
-                                      enum p2_denied_reason *ret_reason)
-{
-    struct p2_authority *authority = ctx;
-    if (!is_configured(authority, id)) {
-        *ret_reason = P2_DENIED_REASON_TOKEN;
-        return NULL;
-    }
-    struct p2_helper_record *record = find_record(authority, id);
-    if (record == NULL || authority->is_ending) {
-        *ret_reason = P2_DENIED_REASON_FULL;
-        return NULL;
-    }
-    if (record->is_banned) {
-        *ret_reason = P2_DENIED_REASON_BANNED;
-        return NULL;
-    }
-    if (p2_pool_now_us() / 1000u < record->barred_until_ms) {
-        *ret_reason = P2_DENIED_REASON_STRIKES;
-        return NULL;
-    }
-    return record;
-}
-
-/* A key works here once: whoever comes again replaces the link that may be dead. */
-static void replace_older(struct p2_authority *authority, const struct p2_peer *peer)
-{
-    for (struct p2_peer *other = authority->peers; other != NULL; other = other->next) {
-        if (other != peer && other->record == peer->record) {
-            p2_link_close(other->link, P2_E_CANCELLED);
-        }
+    for (struct p2_hosted *hosted = authority->sessions; hosted != NULL;) {
+        struct p2_hosted *next = hosted->next;
+        p2_hosted_look(hosted, now_us);
+        p2_hosted_start_if_ready(hosted);
+        hosted = next;
     }
 }
 
-static void start_session(struct p2_authority *authority);
+/* ---- starting ---------------------------------------------------------------------------------- */
 
-static int on_admitted(void *ctx, struct p2_peer *peer)
-{
-    struct p2_authority *authority = ctx;
-    int error = authority->session != NULL ? p2_test_session_join(authority->session, peer) : P2_OK;
-    if (error == P2_OK) {
-        replace_older(authority, peer);
-        authority->admitted++;
-        peer->is_joined = true;
-    }
-    return error;
-}
-
-static void on_ready(void *ctx, struct p2_peer *peer)
-{
-    struct p2_authority *authority = ctx;
-    (void)peer;
-    if (authority->session != NULL) {
-        p2_test_session_pump(authority->session);
-    } else {
-        start_session(authority);
-    }
-}
-
-static void on_result(void *ctx, struct p2_peer *peer, const struct p2_msg_result *result)
-{
-    struct p2_authority *authority = ctx;
-    if (authority->session != NULL && peer->is_joined) {
-        p2_test_session_result(authority->session, peer, result);
-    } else if (!authority->is_ending) {
-        p2_peer_strike(peer, P2_DENIED_REASON_TASK_DATA_ONLY);
-    }
-}
-
-static void on_drain(void *ctx, struct p2_peer *peer)
-{
-    struct p2_authority *authority = ctx;
-    if (authority->session != NULL && peer->is_joined) {
-        p2_test_session_drain(authority->session, peer);
-    } else {
-        p2_link_drain(peer->link);
-    }
-}
-
-static void on_gone(void *ctx, struct p2_peer *peer)
-{
-    struct p2_authority *authority = ctx;
-    struct p2_peer **at = &authority->peers;
-    while (*at != NULL && *at != peer) {
-        at = &(*at)->next;
-    }
-    if (*at == peer) {
-        *at = peer->next;
-    }
-    if (peer->is_joined) {
-        authority->admitted--;
-        if (authority->session != NULL) {
-            p2_test_session_leave(authority->session, peer);
-        }
-    }
-}
-
-static int on_link(struct p2_link *link, void *listener_ctx, void **ret_ctx)
-{
-    struct p2_authority *authority = listener_ctx;
-    void *made = NULL;
-    int error = p2_peer_on_link(link, &authority->env, &made);
-    if (error == P2_OK) {
-        struct p2_peer *peer = made;
-        peer->next = authority->peers;
-        authority->peers = peer;
-        *ret_ctx = peer;
-    }
-    return error;
-}
-
-/* A wrong result: the key is banned for as long as this process lives. */
-static void on_lie(void *ctx, struct p2_helper_record *who, const char *how, const char *kernel)
-{
-    struct p2_authority *authority = ctx;
-    char id[P2_ID_TEXT_MAX];
-    p2_id_format(id, &who->id);
-    P2_LOG(&authority->daemon->log, P2_LEVEL_WARN, "lie_caught", P2_LOG_ID("helper", &who->id),
-           P2_LOG_STR("by", how), P2_LOG_STR("kernel", kernel));
-    (void)json_array_append_new(
-        authority->lies, json_pack("{s:s, s:s, s:s}", "helper", id, "by", how, "kernel", kernel));
-    who->is_banned = true;
-    (void)snprintf(who->why, sizeof who->why, "wrong %s, found by %s", kernel, how);
-    for (struct p2_peer *peer = authority->peers; peer != NULL; peer = peer->next) {
-        if (peer->record == who) {
-            p2_peer_deny(peer, P2_DENIED_REASON_BANNED, P2_PEER_RETRY_S);
-        }
-    }
-}
-
-/* ---- session ----------------------------------------------------------------------------------- */
-
-static bool wants_session(const struct p2_authority *authority)
-{
-    return p2_config_choice(authority->config, P2_AUTHORITY_OPTION_SESSION) ==
-           P2_AUTHORITY_SESSION_TEST;
-}
-
-static uint64_t frames_of(const struct p2_config *config)
-{
-    uint64_t frames = p2_config_u64(config, P2_AUTHORITY_OPTION_FRAMES);
-    return frames > 0 ? frames
-                      : p2_config_u64(config, P2_AUTHORITY_OPTION_SECONDS) * P2_TEST_SESSION_HZ;
-}
-
-/* Starts the clock when enough helpers are there; those that are there join. */
-static void start_session(struct p2_authority *authority)
-{
-    const struct p2_config *config = authority->config;
-    if (authority->corpus == NULL || authority->session != NULL || authority->is_ending ||
-        authority->admitted < p2_config_u64(config, P2_AUTHORITY_OPTION_WAIT_HELPERS)) {
-        return;
-    }
-    struct p2_test_session_options options = {
-        .loop = &authority->daemon->loop,
-        .pool = authority->daemon->pool,
-        .env = &authority->env,
-        .tag = P2_DAEMON_TAG_FIRST,
-        .corpus = authority->corpus,
-        .frames = frames_of(config),
-        .tasks_per_frame = (uint32_t)p2_config_u64(config, P2_AUTHORITY_OPTION_TASKS_PER_FRAME),
-        .depth_frames = (uint32_t)p2_config_u64(config, P2_AUTHORITY_OPTION_VIEW_DEPTH),
-        .slack_frames = (uint32_t)p2_config_u64(config, P2_AUTHORITY_OPTION_STATE_SLACK),
-        .audit_ppm = (uint32_t)p2_config_u64(config, P2_AUTHORITY_OPTION_AUDIT_SHARE),
-        .ctx = authority,
-        .on_lie = on_lie,
-        .on_end = on_end,
-    };
-    p2_entropy(options.seed, sizeof options.seed);
-    int error = p2_test_session_open(&options, &authority->session);
-    if (error != P2_OK) {
-        finish(authority, error);
-        return;
-    }
-    P2_LOG(&authority->daemon->log, P2_LEVEL_NOTICE, "session_started",
-           P2_LOG_U64("helpers", authority->admitted), P2_LOG_U64("frames", options.frames));
-    for (struct p2_peer *peer = authority->peers; peer != NULL; peer = peer->next) {
-        if (peer->is_joined && p2_test_session_join(authority->session, peer) != P2_OK) {
-            p2_peer_send_away(peer, P2_DRAIN_REASON_NOT_NEEDED);
-        }
-    }
-}
-
-static int make_corpus(struct p2_authority *authority)
-{
-    struct p2_daemon *daemon = authority->daemon;
-    uint64_t seed = 0;
-    p2_entropy(&seed, sizeof seed);
-    int error = p2_pool_authority_add(daemon->pool, P2_DAEMON_TAG_FIRST, P2_BLOBS_BYTES_MAX);
-    if (error == P2_OK) {
-        error = p2_corpus_open(daemon->pool, P2_DAEMON_TAG_FIRST, daemon->kernels,
-                               authority->env.use, daemon->kernel_count, seed, &authority->corpus);
-    }
-    authority->env.corpus = authority->corpus;
-    return error;
-}
-
-/* ---- events of the daemon ---------------------------------------------------------------------- */
-
-/* Listens: from now on helpers may come. */
-static int listen_for_helpers(struct p2_authority *authority)
+/* Listens: from now on helpers and gamers may come. */
+static int listen_for_all(struct p2_authority *authority)
 {
     struct p2_daemon *daemon = authority->daemon;
     const char *text = p2_config_string(authority->config, P2_AUTHORITY_OPTION_LISTEN);
@@ -346,7 +431,7 @@ static int listen_for_helpers(struct p2_authority *authority)
         .address.port = (uint16_t)p2_config_u64(authority->config, P2_AUTHORITY_OPTION_PORT),
         .own_role = P2_ROLE_AUTHORITY,
         .events = &p2_peer_events,
-        .on_peer = on_link,
+        .on_peer = p2_peer_on_link,
         .ctx = authority,
     };
     int error = p2_ip_parse(&options.address.ip, text, strlen(text));
@@ -354,11 +439,11 @@ static int listen_for_helpers(struct p2_authority *authority)
         error = p2_transport_listen(daemon->transport, &options, &listener);
     }
     if (error != P2_OK) {
-        P2_LOG(&daemon->log, P2_LEVEL_ERROR, "cannot_listen", P2_LOG_STR("address", text),
-               P2_LOG_U64("port", options.address.port), P2_LOG_ERROR(error));
-        return error;
+        return p2_fail(&authority->failure, error, "cannot listen at %s port %u: %s", text,
+                       options.address.port, p2_error_text(error));
     }
     struct p2_link_address real = p2_listener_address(listener);
+    /* A wildcard is shown as it is: which of this machine's addresses others reach, we do not know. */
     /* A wildcard is shown as it is: which of this machine's addresses others reach, we do not know. */
     struct p2_address shown = {
         .key = daemon->id, .ip = real.ip, .port = real.port, .is_literal = true};
@@ -369,90 +454,123 @@ static int listen_for_helpers(struct p2_authority *authority)
     return P2_OK;
 }
 
+static int configure_helpers(struct p2_authority *authority)
+{
+    static const struct {
+        enum p2_authority_option option;
+        bool is_cloud;
+    } lists[] = {{P2_AUTHORITY_OPTION_HELPER, false}, {P2_AUTHORITY_OPTION_CLOUD_HELPER, true}};
+    for (size_t k = 0; k < P2_COUNT_OF(lists); k++) {
+        size_t count = p2_config_count(authority->config, lists[k].option);
+        for (size_t i = 0; i < count; i++) {
+            struct p2_id id;
+            const char *text = p2_config_at(authority->config, lists[k].option, i);
+            int error = p2_id_parse(&id, text, strlen(text));
+            if (error == P2_OK) {
+                error = p2_core_configure(&authority->core, &id, lists[k].is_cloud);
+            }
+            if (error != P2_OK && error != P2_E_EXIST) {
+                return error;
+            }
+        }
+    }
+    return P2_OK;
+}
+
+static int open_core(struct p2_authority *authority)
+{
+    static const enum p2_local_peers local_peers[] = {P2_LOCAL_PEERS_STRICT, P2_LOCAL_PEERS_ALLOW};
+    const struct p2_config *config = authority->config;
+    struct p2_core_options options = {
+        .kernels = authority->warm.kernels,
+        .kernel_count = authority->warm.count,
+        .helpers_max = P2_AUTHORITY_HELPERS_MAX,
+        .leases_max = P2_AUTHORITY_LEASES_MAX,
+        .blobs_each = P2_BLOBS_ENTRIES_MAX,
+        .sessions_max = P2_CORE_SESSIONS_MAX,
+        .window_max = P2_AUTHORITY_WINDOW,
+        .local_cores = (uint16_t)p2_config_u64(config, P2_AUTHORITY_OPTION_CORES),
+        .cache_max = P2_AUTHORITY_CACHE_MAX,
+        .price_max = P2_WIRE_PRICE_MAX,
+        .cloud_units_per_hour =
+            p2_config_u64(config, P2_AUTHORITY_OPTION_CLOUD_SECONDS) * UINT64_C(1000000),
+        .is_open = p2_config_bool(config, P2_AUTHORITY_OPTION_ALLOW_ANY_HELPER),
+        .local_peers = local_peers[p2_config_choice(config, P2_AUTHORITY_OPTION_LOCAL_PEERS)],
+        .verify = p2_policy_port(&authority->policy),
+    };
+    p2_rng_split(&options.rng, &authority->rng, "core", 0);
+    int error = p2_core_init(&authority->core, &options);
+    if (error == P2_OK) {
+        authority->has_core = true;
+        error = configure_helpers(authority);
+    }
+    return error == P2_OK ? p2_authority_grow(authority) : error;
+}
+
+static int open_compute(struct p2_authority *authority)
+{
+    const struct p2_compute_options options = {
+        .loop = &authority->daemon->loop,
+        .pool = authority->daemon->pool,
+        .tag = P2_AUTHORITY_TAG,
+        .workers = (uint32_t)p2_config_u64(authority->config, P2_AUTHORITY_OPTION_CORES),
+        .kernels = authority->daemon->kernels,
+        .kernel_count = (uint32_t)authority->daemon->kernel_count,
+        .events = &compute_events,
+        .ctx = authority,
+        .rng = &authority->rng,
+    };
+    return p2_compute_open(&options, &authority->compute);
+}
+
+static void on_warm(void *ctx)
+{
+    struct p2_authority *authority = ctx;
+    if (authority->is_ending) {
+        return;
+    }
+    int error = open_compute(authority);
+    if (error == P2_OK) {
+        error = open_core(authority);
+    }
+    if (error == P2_OK) {
+        error = listen_for_all(authority);
+    }
+    if (error == P2_OK) {
+        error = p2_commands_begin(authority, &authority->failure);
+    }
+    if (error != P2_OK) {
+        if (authority->failure.message[0] == '\0') {
+            (void)p2_fail(&authority->failure, error, "cannot start: %s", p2_error_text(error));
+        }
+        p2_authority_finish(authority, error);
+        return;
+    }
+    p2_notify_ready(authority->address);
+}
+
 static void on_tested(void *ctx, const struct p2_self_test_row *rows)
 {
     struct p2_authority *authority = ctx;
     struct p2_daemon *daemon = authority->daemon;
-    authority->env.kernels = daemon->kernels;
-    authority->env.kernel_count = daemon->kernel_count;
-    for (size_t i = 0; i < daemon->kernel_count; i++) {
-        authority->env.use[i] = rows[i].verdict == P2_HARNESS_OK;
-        memcpy(authority->env.digests[i], rows[i].digest, P2_WIRE_DIGEST_BYTES);
-    }
-    int error = wants_session(authority) ? make_corpus(authority) : P2_OK;
+    int error = p2_pool_authority_add(daemon->pool, P2_AUTHORITY_TAG, P2_BLOBS_BYTES_MAX);
     if (error == P2_OK) {
-        error = listen_for_helpers(authority);
+        error = p2_warm_ups_start(&authority->warm, daemon->pool, P2_AUTHORITY_TAG, daemon->kernels,
+                                  (uint32_t)daemon->kernel_count, rows, on_warm, authority);
     }
     if (error != P2_OK) {
-        finish(authority, error);
-        return;
+        p2_authority_finish(authority, error);
     }
-    p2_notify_ready(authority->address);
-    start_session(authority);
 }
 
 static void on_reload(void *ctx)
 {
-    static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
-                                               P2_LEVEL_INFO, P2_LEVEL_DEBUG};
-    struct p2_authority *authority = ctx;
-    struct p2_config *fresh = NULL;
-    struct p2_failure failure = {0};
-    int error = p2_options_load(&p2_authority_program, authority->options, "", &fresh, &failure);
-    if (error == P2_OK) {
-        error = p2_config_keep_frozen(fresh, authority->config);
-    }
-    if (error != P2_OK) {
-        P2_LOG(&authority->daemon->log, P2_LEVEL_ERROR, "reload_failed",
-               P2_LOG_STR("why", failure.message), P2_LOG_ERROR(error));
-        p2_config_free(fresh);
-        return;
-    }
-    p2_config_free(authority->config);
-    authority->config = fresh;
-    p2_log_set_level(&authority->daemon->log,
-                     levels[p2_config_choice(fresh, P2_AUTHORITY_OPTION_LOG_LEVEL)]);
-    P2_LOG_EVENT(&authority->daemon->log, P2_LEVEL_NOTICE, "reloaded");
-}
-
-/* The row of one known helper, with its link if there is one. */
-static json_t *describe_helper(const struct p2_authority *authority,
-                               const struct p2_helper_record *record)
-{
-    char id[P2_ID_TEXT_MAX];
-    const struct p2_peer *peer = authority->peers;
-    while (peer != NULL && peer->record != record) {
-        peer = peer->next;
-    }
-    bool is_working = peer != NULL && peer->is_joined && authority->session != NULL;
-    p2_id_format(id, &record->id);
-    return json_pack("{s:s, s:s, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "helper", id, "state",
-                     record->is_banned                                    ? "banned"
-                     : p2_pool_now_us() / 1000u < record->barred_until_ms ? "barred"
-                     : peer != NULL                                       ? "connected"
-                                                                          : "away",
-                     "rtt_us", (json_int_t)(peer != NULL ? p2_link_rtt(peer->link).rtt_us : 0),
-                     "in_flight",
-                     is_working ? (int)p2_test_session_open_leases(authority->session, peer) : 0,
-                     "leases", (json_int_t)record->leases, "done", (json_int_t)record->done,
-                     "wrong", (json_int_t)record->wrong, "late", (json_int_t)record->late, "failed",
-                     (json_int_t)record->failed, "why", record->why);
+    p2_commands_reload(ctx);
 }
 
 static void describe(json_t *status, void *ctx)
 {
-    struct p2_authority *authority = ctx;
-    json_t *helpers = json_array();
-    for (uint32_t i = 0; i < authority->record_count; i++) {
-        (void)json_array_append_new(helpers, describe_helper(authority, &authority->records[i]));
-    }
-    /* Failing to add shows as a missing member; the answer itself stays well formed. */
-    (void)json_object_set_new(status, "listening", json_string(authority->address));
-    p2_daemon_describe_pool(authority->daemon, status);
-    if (authority->session != NULL) {
-        (void)json_object_set_new(status, "session", p2_test_session_summary(authority->session));
-    }
-    (void)json_object_set_new(status, "helpers", helpers);
+    p2_commands_describe(ctx, status);
 }
 
 static const struct p2_daemon_events daemon_events = {
@@ -467,8 +585,6 @@ static const struct p2_daemon_events daemon_events = {
 static int open_daemon(struct p2_authority *authority, struct p2_launcher *launcher,
                        struct p2_failure *failure)
 {
-    static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
-                                               P2_LEVEL_INFO, P2_LEVEL_DEBUG};
     static const enum p2_local_peers local_peers[] = {P2_LOCAL_PEERS_STRICT, P2_LOCAL_PEERS_ALLOW};
     const struct p2_config *config = authority->config;
     const struct p2_daemon_options options = {
@@ -477,7 +593,7 @@ static int open_daemon(struct p2_authority *authority, struct p2_launcher *launc
         .control_socket = p2_config_string(config, P2_AUTHORITY_OPTION_CONTROL_SOCKET),
         .control_group = p2_config_string(config, P2_AUTHORITY_OPTION_CONTROL_GROUP),
         .network = p2_config_string(config, P2_AUTHORITY_OPTION_NETWORK),
-        .log_level = levels[p2_config_choice(config, P2_AUTHORITY_OPTION_LOG_LEVEL)],
+        .log_level = p2_authority_log_level(config),
         .local_peers = local_peers[p2_config_choice(config, P2_AUTHORITY_OPTION_LOCAL_PEERS)],
         .launcher = launcher,
         .pool = {.workers = (uint32_t)p2_config_u64(config, P2_AUTHORITY_OPTION_CORES),
@@ -491,17 +607,25 @@ static int open_daemon(struct p2_authority *authority, struct p2_launcher *launc
     return p2_daemon_open(&options, failure, &authority->daemon);
 }
 
-static void fill_env(struct p2_authority *authority)
+static int open_rest(struct p2_authority *authority)
 {
-    authority->env.log = &authority->daemon->log;
-    authority->env.ctx = authority;
-    authority->env.admit = admit;
-    authority->env.on_admitted = on_admitted;
-    authority->env.on_ready = on_ready;
-    authority->env.on_result = on_result;
-    authority->env.on_drain = on_drain;
-    authority->env.on_gone = on_gone;
-    p2_buf_init(&authority->env.scratch, P2_WIRE_SLOT_MSG_MAX + 64u);
+    uv_loop_t *loop = &authority->daemon->loop;
+    uint8_t seed[P2_KEY_BYTES];
+    p2_entropy(seed, sizeof seed);
+    p2_rng_init(&authority->rng, seed, "authority");
+    p2_secret_wipe(seed, sizeof seed);
+    (void)uv_timer_init(loop, &authority->look_timer); /* these cannot fail */
+    (void)uv_timer_init(loop, &authority->end_timer);
+    authority->look_timer.data = authority->end_timer.data = authority;
+    authority->timers = 2;
+    (void)uv_timer_start(&authority->look_timer, on_look, P2_AUTHORITY_LOOK_MS,
+                         P2_AUTHORITY_LOOK_MS);
+    int error = p2_slot_timer_open(loop, on_slot, authority, &authority->slot_timer);
+    if (error == P2_OK) {
+        uint64_t audit_ppm = p2_config_u64(authority->config, P2_AUTHORITY_OPTION_AUDIT_SHARE);
+        error = p2_policy_init(&authority->policy, (uint32_t)audit_ppm, &authority->rng);
+    }
+    return error == P2_OK ? p2_commands_add(authority) : error;
 }
 
 int p2_authority_open(const struct p2_options *options, struct p2_config *config,
@@ -517,22 +641,28 @@ int p2_authority_open(const struct p2_options *options, struct p2_config *config
     authority->options = options;
     authority->config = config;
     authority->lies = json_array();
+    authority->joins_left = P2_JOINS_BURST;
+    p2_buf_init(&authority->scratch, P2_WIRE_SLOT_MSG_MAX + 1024u);
     int error = open_daemon(authority, launcher, failure);
     if (error != P2_OK) {
         p2_authority_close(authority);
         return error;
     }
-    fill_env(authority);
-    (void)uv_timer_init(&authority->daemon->loop, &authority->end_timer); /* cannot fail */
-    authority->end_timer.data = authority;
-    authority->has_timer = true;
+    error = open_rest(authority);
+    if (error != P2_OK) {
+        p2_authority_finish(authority, error);
+        p2_daemon_run(authority->daemon);
+        p2_authority_close(authority);
+        return p2_fail(failure, error, "cannot start: %s", p2_error_text(error));
+    }
     *ret_authority = authority;
     return P2_OK;
 }
 
-int p2_authority_run(struct p2_authority *authority)
+int p2_authority_run(struct p2_authority *authority, struct p2_failure *failure)
 {
     p2_daemon_run(authority->daemon);
+    *failure = authority->failure;
     return authority->outcome;
 }
 
@@ -540,8 +670,13 @@ void p2_authority_close(struct p2_authority *authority)
 {
     if (authority != NULL) {
         p2_daemon_close(authority->daemon);
-        p2_corpus_close(authority->corpus);
-        p2_buf_free(&authority->env.scratch);
+        if (authority->has_core) {
+            p2_core_free(&authority->core);
+        }
+        p2_outbox_free(&authority->out);
+        p2_warm_ups_free(&authority->warm);
+        p2_policy_free(&authority->policy);
+        p2_buf_free(&authority->scratch);
         p2_config_free(authority->config);
         json_decref(authority->lies);
         free(authority);

@@ -5,8 +5,12 @@
 #include "daemon/options.h"
 #include "exec/limits.h"
 #include "link/ip.h"
+#include "p2c2r/game.h"
 
 #include <string.h>
+
+/* Bytes of a session's name: P2_HOSTED_NAME_MAX. */
+#define NAME_MAX_BYTES 32u
 
 static bool is_key(const char *value)
 {
@@ -20,8 +24,16 @@ static bool is_ip(const char *value)
     return p2_ip_parse(&ip, value, strlen(value)) == P2_OK;
 }
 
+/* NAME=MODULE [OPTION]... */
+static bool is_session(const char *value)
+{
+    size_t name = strcspn(value, "=");
+    size_t module = value[name] == '=' ? strcspn(value + name + 1, " ") : 0;
+    return name > 0 && name <= NAME_MAX_BYTES && module > 0 &&
+           strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == name;
+}
+
 static const char *const strictness[] = {"strict", "allow", NULL};
-static const char *const sessions[] = {"none", "test", NULL};
 
 static const struct p2_option options[P2_AUTHORITY_OPTIONS] = {
     [P2_AUTHORITY_OPTION_STATE_DIR] =
@@ -41,7 +53,8 @@ static const struct p2_option options[P2_AUTHORITY_OPTIONS] = {
                                   .min = 0,
                                   .max = 65535,
                                   .default_text = "4242",
-                                  .doc = "The TCP port helpers dial; 0 is any free one."},
+                                  .doc =
+                                      "The TCP port helpers and gamers dial; 0 is any free one."},
     [P2_AUTHORITY_OPTION_CORES] =
         {.name = "cores",
          .type = P2_OPTION_INTEGER,
@@ -77,60 +90,31 @@ static const struct p2_option options[P2_AUTHORITY_OPTIONS] = {
     [P2_AUTHORITY_OPTION_CONTROL_GROUP] = P2_DAEMON_OPTION_CONTROL_GROUP,
     [P2_AUTHORITY_OPTION_SESSION] =
         {.name = "session",
-         .type = P2_OPTION_CHOICE,
-         .flags = P2_OPTION_COMMAND_LINE,
-         .default_text = "none",
-         .choices = sessions,
-         .doc = "The session to run. The built-in test session splits 60 frames a second into "
-                "tasks made by the kernels' own generators, prints a summary as one line of JSON "
-                "and ends the program."},
-    [P2_AUTHORITY_OPTION_FRAMES] = {.name = "frames",
-                                    .type = P2_OPTION_INTEGER,
-                                    .flags = P2_OPTION_COMMAND_LINE,
-                                    .min = 0,
-                                    .max = 100000000,
-                                    .default_text = "0",
-                                    .doc = "End the session after so many frames; 0 is never."},
-    [P2_AUTHORITY_OPTION_SECONDS] =
-        {.name = "seconds",
-         .type = P2_OPTION_INTEGER,
-         .flags = P2_OPTION_COMMAND_LINE,
-         .min = 0,
-         .max = 1000000,
-         .default_text = "0",
-         .doc = "End the session after so many seconds; 0 is never. Used when no number of "
-                "frames is given."},
-    [P2_AUTHORITY_OPTION_WAIT_HELPERS] =
-        {.name = "wait-helpers",
-         .type = P2_OPTION_INTEGER,
-         .flags = P2_OPTION_COMMAND_LINE,
-         .min = 0,
-         .max = 64,
-         .default_text = "0",
-         .doc = "Start the session's clock when so many helpers are there."},
-    [P2_AUTHORITY_OPTION_TASKS_PER_FRAME] = {.name = "tasks-per-frame",
-                                             .type = P2_OPTION_INTEGER,
-                                             .flags = P2_OPTION_COMMAND_LINE,
-                                             .min = 1,
-                                             .max = 64,
-                                             .default_text = "8",
-                                             .doc = "Tasks of one frame of the test session."},
-    [P2_AUTHORITY_OPTION_VIEW_DEPTH] =
-        {.name = "view-depth",
-         .type = P2_OPTION_INTEGER,
-         .flags = P2_OPTION_COMMAND_LINE,
+         .type = P2_OPTION_STRING,
+         .flags = P2_OPTION_LIST,
+         .min = 3,
+         .max = P2_CONFIG_VALUE_MAX - 64,
+         .argument = "NAME=MODULE [OPTION]...",
+         .is_valid = is_session,
+         .doc = "A session that serve runs: its name, the game module as in host, and options of "
+                "the game."},
+    [P2_AUTHORITY_OPTION_CLOUD_HELPER] =
+        {.name = "cloud-helper",
+         .type = P2_OPTION_STRING,
+         .flags = P2_OPTION_LIST,
          .min = 1,
-         .max = 60,
-         .default_text = "3",
-         .doc = "Frames from the emission of a picture's task to the frame that shows it."},
-    [P2_AUTHORITY_OPTION_STATE_SLACK] =
-        {.name = "state-slack",
+         .max = P2_ID_TEXT_LEN,
+         .argument = "KEY",
+         .is_valid = is_key,
+         .doc = "The key of a helper on a machine the host pays for: it is used when no other "
+                "helper can deliver in time, and for secret tasks."},
+    [P2_AUTHORITY_OPTION_CLOUD_SECONDS] =
+        {.name = "cloud-seconds",
          .type = P2_OPTION_INTEGER,
-         .flags = P2_OPTION_COMMAND_LINE,
-         .min = 1,
-         .max = 60,
-         .default_text = "8",
-         .doc = "Frames from the emission of a state task to the frame that applies it."},
+         .min = 0,
+         .max = 86400000,
+         .default_text = "3600",
+         .doc = "How many core seconds an hour all cloud helpers together may be given."},
     [P2_AUTHORITY_OPTION_AUDIT_SHARE] =
         {.name = "audit-share",
          .type = P2_OPTION_SHARE,
@@ -138,14 +122,106 @@ static const struct p2_option options[P2_AUTHORITY_OPTIONS] = {
          .max = 1000000,
          .default_text = "5%",
          .doc = "Share of helpers' results that is recomputed on own cores."},
+    [P2_AUTHORITY_OPTION_WAIT_HELPERS] =
+        {.name = "wait-helpers",
+         .type = P2_OPTION_INTEGER,
+         .min = 0,
+         .max = 64,
+         .default_text = "0",
+         .doc = "Start the clock of a session when so many helpers have been admitted."},
+    [P2_AUTHORITY_OPTION_ROBOTS] =
+        {.name = "robots",
+         .type = P2_OPTION_INTEGER,
+         .min = 0,
+         .max = P2C2R_PLAYERS_MAX,
+         .default_text = "0",
+         .doc = "Seats of a session that the host takes itself: players who look at everything and "
+                "never move, for tests and measurements."},
+    [P2_AUTHORITY_OPTION_GAME_OPTIONS] = {.name = "game-options",
+                                          .type = P2_OPTION_STRING,
+                                          .flags = P2_OPTION_COMMAND_LINE,
+                                          .min = 0,
+                                          .max = P2_CONFIG_VALUE_MAX - 64,
+                                          .default_text = "",
+                                          .argument = "TEXT",
+                                          .doc = "Options of the game of host, as it documents "
+                                                 "them."},
+    [P2_AUTHORITY_OPTION_FRAMES] = {.name = "frames",
+                                    .type = P2_OPTION_INTEGER,
+                                    .flags = P2_OPTION_COMMAND_LINE,
+                                    .min = 0,
+                                    .max = 100000000,
+                                    .default_text = "0",
+                                    .doc = "End the session of host after so many frames; 0 is "
+                                           "never."},
+    [P2_AUTHORITY_OPTION_SECONDS] =
+        {.name = "seconds",
+         .type = P2_OPTION_INTEGER,
+         .flags = P2_OPTION_COMMAND_LINE,
+         .min = 0,
+         .max = 1000000,
+         .default_text = "0",
+         .doc = "End the session of host after so many seconds of play; 0 is never. Used when no "
+                "number of frames is given."},
+    [P2_AUTHORITY_OPTION_SEED] =
+        {.name = "seed",
+         .type = P2_OPTION_INTEGER,
+         .flags = P2_OPTION_COMMAND_LINE,
+         .min = 0,
+         .max = INT64_MAX,
+         .default_text = "0",
+         .doc = "The seed of the world of host, for tests: whoever knows it knows what will "
+                "happen. 0 is a fresh one."},
+    [P2_AUTHORITY_OPTION_SYNCTEST] =
+        {.name = "synctest",
+         .type = P2_OPTION_BOOL,
+         .flags = P2_OPTION_COMMAND_LINE,
+         .default_text = "no",
+         .doc =
+             "Run each frame twice, the second time in another copy of the game from a snapshot, "
+             "and compare what comes of it."},
+    [P2_AUTHORITY_OPTION_JOURNAL] =
+        {.name = "journal",
+         .type = P2_OPTION_PATH,
+         .flags = P2_OPTION_COMMAND_LINE,
+         .min = 1,
+         .max = P2_CONFIG_VALUE_MAX - 64,
+         .doc = "Write what the state of the session of host depends on to this new file. It holds "
+                "the seed."},
+    [P2_AUTHORITY_OPTION_REPLAY] =
+        {.name = "replay",
+         .type = P2_OPTION_PATH,
+         .flags = P2_OPTION_COMMAND_LINE,
+         .min = 1,
+         .max = P2_CONFIG_VALUE_MAX - 64,
+         .doc = "Instead of hosting, run the module with this journal, without helpers and "
+                "gamers, and compare the state with the hashes in it."},
 };
 
 const struct p2_option_table p2_authority_option_table = {options, P2_AUTHORITY_OPTIONS};
 
+enum p2_log_level p2_authority_log_level(const struct p2_config *config)
+{
+    static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
+                                               P2_LEVEL_INFO, P2_LEVEL_DEBUG};
+    return levels[p2_config_choice(config, P2_AUTHORITY_OPTION_LOG_LEVEL)];
+}
+
+static const struct p2_options_command commands[] = {
+    [P2_AUTHORITY_COMMAND_HOST] = {"host", "MODULE",
+                                   "Host one session of a game module in the foreground: a name of "
+                                   "an installed module, or a path with a slash. Prints how to "
+                                   "join, and a summary at the end."},
+    [P2_AUTHORITY_COMMAND_SERVE] = {"serve", NULL,
+                                    "Run the sessions of the configuration until told to end."},
+    {NULL, NULL, NULL},
+};
+
 const struct p2_program p2_authority_program = {
     .name = "p2c2r-authority",
     .version = PACKAGE_VERSION,
-    .summary = "Runs sessions whose frames are computed by helpers, and verifies what they send.",
+    .summary = "Hosts games whose frames are computed by helpers, and verifies what they send.",
     .table = &p2_authority_option_table,
     .state_option = P2_AUTHORITY_OPTION_STATE_DIR,
+    .commands = commands,
 };

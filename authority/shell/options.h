@@ -2,6 +2,7 @@
 #ifndef P2_AUTHORITY_SHELL_OPTIONS_H
 #define P2_AUTHORITY_SHELL_OPTIONS_H
 
+#include "base/log.h"
 #include "base/options.h"
 
 enum p2_authority_option {
@@ -17,18 +18,26 @@ enum p2_authority_option {
     P2_AUTHORITY_OPTION_CONTROL_SOCKET,
     P2_AUTHORITY_OPTION_CONTROL_GROUP,
     P2_AUTHORITY_OPTION_SESSION,
+    P2_AUTHORITY_OPTION_CLOUD_HELPER,
+    P2_AUTHORITY_OPTION_CLOUD_SECONDS,
+    P2_AUTHORITY_OPTION_AUDIT_SHARE,
+    P2_AUTHORITY_OPTION_WAIT_HELPERS,
+    P2_AUTHORITY_OPTION_ROBOTS,
+    P2_AUTHORITY_OPTION_GAME_OPTIONS,
     P2_AUTHORITY_OPTION_FRAMES,
     P2_AUTHORITY_OPTION_SECONDS,
-    P2_AUTHORITY_OPTION_WAIT_HELPERS,
-    P2_AUTHORITY_OPTION_TASKS_PER_FRAME,
-    P2_AUTHORITY_OPTION_VIEW_DEPTH,
-    P2_AUTHORITY_OPTION_STATE_SLACK,
-    P2_AUTHORITY_OPTION_AUDIT_SHARE,
+    P2_AUTHORITY_OPTION_SEED,
+    P2_AUTHORITY_OPTION_SYNCTEST,
+    P2_AUTHORITY_OPTION_JOURNAL,
+    P2_AUTHORITY_OPTION_REPLAY,
     P2_AUTHORITY_OPTIONS
 };
 
-/* Values of the option session. */
-enum p2_authority_session { P2_AUTHORITY_SESSION_NONE, P2_AUTHORITY_SESSION_TEST };
+/* Indexes into p2_authority_program.commands. */
+enum p2_authority_command { P2_AUTHORITY_COMMAND_HOST, P2_AUTHORITY_COMMAND_SERVE };
+
+/* The configured log level. */
+enum p2_log_level p2_authority_log_level(const struct p2_config *config);
 
 extern const struct p2_option_table p2_authority_option_table;
 extern const struct p2_program p2_authority_program;

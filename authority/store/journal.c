@@ -11,7 +11,7 @@ int p2_journal_entry_of(const struct p2_effect *effect, struct p2_journal_entry 
     static const enum p2_entry_kind kinds[] = {
         [P2_JOURNAL_INPUT] = P2_ENTRY_INPUT,       [P2_JOURNAL_DEPTH] = P2_ENTRY_DEPTH,
         [P2_JOURNAL_RESULT] = P2_ENTRY_RESULT,     [P2_JOURNAL_RECOMPUTE] = P2_ENTRY_RECOMPUTE,
-        [P2_JOURNAL_DEGRADED] = P2_ENTRY_DEGRADED,
+        [P2_JOURNAL_DEGRADED] = P2_ENTRY_DEGRADED, [P2_JOURNAL_CORRECTED] = P2_ENTRY_CORRECTED,
     };
     if (effect->type != P2_EFFECT_JOURNAL || (size_t)effect->journal >= P2_COUNT_OF(kinds)) {
         return P2_E_INVALID;

@@ -20,6 +20,7 @@ struct recovery {
     struct p2_checkpoint checkpoint;
     struct p2_chain chain;
     uint64_t next; /* frame to be replayed */
+    uint32_t sequences[P2_PLAYERS_MAX];
 };
 
 /* ---- where to begin ----------------------------------------------------------------------------------- */
@@ -41,7 +42,7 @@ static int read_tail(struct recovery *recovery)
 static int list_checkpoints(struct recovery *recovery, struct p2_snapshot_info *infos,
                             size_t *ret_count)
 {
-    struct p2_snapshot_place place = p2_session_place(recovery->session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(recovery->session);
     struct p2_txn txn;
     size_t kept = 0, damaged = 0;
     p2_txn_begin_read(&txn, recovery->store);
@@ -60,7 +61,7 @@ static int list_checkpoints(struct recovery *recovery, struct p2_snapshot_info *
 static int read_checkpoint(struct recovery *recovery, uint64_t number, struct p2_buf *world,
                            struct p2_buf *host)
 {
-    struct p2_snapshot_place place = p2_session_place(recovery->session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(recovery->session);
     struct p2_txn txn;
     p2_txn_begin_read(&txn, recovery->store);
     int error = p2_checkpoint_read(&txn, recovery->session, P2_SNAPSHOT_CHECKPOINT, number,
@@ -74,6 +75,15 @@ static int read_checkpoint(struct recovery *recovery, uint64_t number, struct p2
         !recovery->has_tail || (recovery->checkpoint.timeline == recovery->tail.timeline &&
                                 recovery->checkpoint.frame <= recovery->tail.next);
     return error == P2_OK && !is_of_timeline ? P2_E_CORRUPT : error;
+}
+
+static void raise_sequences(struct recovery *recovery, const uint32_t sequences[P2_PLAYERS_MAX])
+{
+    for (unsigned i = 0; i < P2_PLAYERS_MAX; i++) {
+        if (sequences[i] > recovery->sequences[i]) {
+            recovery->sequences[i] = sequences[i];
+        }
+    }
 }
 
 /* Hands over the newest checkpoint that is whole. P2_OK also when there is none. */
@@ -100,6 +110,7 @@ static int begin_with_checkpoint(struct recovery *recovery)
     if (recovery->has_world) {
         const struct p2_checkpoint *from = &recovery->checkpoint;
         recovery->next = from->frame;
+        raise_sequences(recovery, from->sequences);
         p2_chain_resume(&recovery->chain, from->head, from->frame - from->first);
         error = recovery->events->world(recovery->ctx, from->frame, from->schema,
                                         p2_buf_span(&world), p2_buf_span(&host));
@@ -141,6 +152,21 @@ static int read_frame(struct recovery *recovery, struct p2_buf *record, struct p
         return P2_E_CORRUPT;
     }
     return p2_chain_open(&recovery->chain, p2_buf_span(record), ret_frame);
+}
+
+/* The inputs of a frame were promised: that outlives a damaged tail. */
+static void note_inputs(struct recovery *recovery, struct p2_span frame)
+{
+    struct p2_journal_reader entries;
+    struct p2_journal_entry entry;
+    if (p2_journal_reader_init(&entries, frame) != P2_OK) {
+        return;
+    }
+    while (p2_journal_next(&entries, &entry)) {
+        if (entry.kind == P2_ENTRY_INPUT && entry.sequence > recovery->sequences[entry.player]) {
+            recovery->sequences[entry.player] = entry.sequence;
+        }
+    }
 }
 
 static int replay_frame(struct recovery *recovery, struct p2_span frame)
@@ -190,6 +216,7 @@ static int replay(struct recovery *recovery, bool *ret_is_whole)
             p2_buf_free(&record);
             return error;
         }
+        note_inputs(recovery, frame);
         recovery->next++;
         tell_progress(recovery, from, false);
     }
@@ -259,7 +286,8 @@ int p2_session_recover(struct p2_store *store, uint64_t session, uint64_t first,
     }
     ret_position->timeline = timeline_of(&recovery);
     ret_position->next = recovery.next;
-    memcpy(ret_position->sequences, recovery.tail.sequences, sizeof ret_position->sequences);
+    raise_sequences(&recovery, recovery.tail.sequences);
+    memcpy(ret_position->sequences, recovery.sequences, sizeof ret_position->sequences);
     ret_position->is_damaged = !is_whole;
     return is_whole ? P2_OK : say_damage(&recovery, is_begun);
 }

@@ -99,7 +99,7 @@ static int find(struct p2_txn *txn, const struct p2_snapshot_place *place, const
 int p2_saves_list(struct p2_store *store, uint64_t session, struct p2_snapshot_info *infos,
                   size_t *ret_count, size_t *ret_damaged)
 {
-    struct p2_snapshot_place place = p2_session_place(session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(session);
     struct p2_txn txn;
     p2_txn_begin_read(&txn, store);
     *ret_count = p2_snapshot_list(&txn, &place, infos, ret_damaged);
@@ -108,7 +108,7 @@ int p2_saves_list(struct p2_store *store, uint64_t session, struct p2_snapshot_i
 
 void p2_saves_offer(struct p2_store *store, uint64_t session, char offer[P2_SAVE_OFFER_MAX])
 {
-    struct p2_snapshot_place place = p2_session_place(session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(session);
     struct p2_snapshot_info info;
     struct p2_buf world;
     struct p2_txn txn;
@@ -134,7 +134,7 @@ static int read_in(struct p2_txn *txn, uint64_t session, const char *label, stru
                    struct p2_save_origin *ret_origin, struct p2_snapshot_info *ret_info,
                    struct p2_failure *failure)
 {
-    struct p2_snapshot_place place = p2_session_place(session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(session);
     struct p2_checkpoint checkpoint = {0};
     enum p2_snapshot_kind kind;
     uint64_t number;
@@ -190,7 +190,7 @@ struct deletion {
 static int delete_save(struct p2_txn *txn, void *ctx)
 {
     const struct deletion *deletion = ctx;
-    struct p2_snapshot_place place = p2_session_place(deletion->session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(deletion->session);
     enum p2_snapshot_kind kind;
     uint64_t number;
     int error = find(txn, &place, deletion->label, &kind, &number);

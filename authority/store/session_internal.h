@@ -30,6 +30,7 @@ struct p2_checkpoint {
     uint8_t head[P2_CHAIN_HEAD];
     uint32_t schema;
     uint32_t host_bytes;
+    uint32_t sequences[P2_PLAYERS_MAX]; /* durable when it was written */
 };
 
 /* ---- session_record.c: bytes ------------------------------------------------------------------- */
@@ -45,7 +46,7 @@ void p2_session_chain(struct p2_chain *chain, uint64_t session, uint32_t timelin
 int p2_tail_read(struct p2_txn *txn, uint64_t session, struct p2_tail *ret_tail);
 void p2_tail_write(struct p2_txn *txn, uint64_t session, const struct p2_tail *tail);
 
-struct p2_snapshot_place p2_session_place(uint64_t session);
+struct p2_snapshot_place p2_session_snapshot_place(uint64_t session);
 
 /* Head and host of a save. Read: P2_E_NOENT; `host` may be NULL. */
 int p2_checkpoint_read(struct p2_txn *txn, uint64_t session, enum p2_snapshot_kind kind,

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAIL_MAX       (4 + 8 + 8 + P2_CHAIN_HEAD + 1 + P2_PLAYERS_MAX * 5)
+#define SEATS_MAX      (1 + P2_PLAYERS_MAX * 5)
+#define TAIL_MAX       (4 + 8 + 8 + P2_CHAIN_HEAD + SEATS_MAX)
 #define CHECKPOINT_KEY (8 + 1 + 8 + 2)
-#define CHECKPOINT_MAX (4 + 8 + 8 + P2_CHAIN_HEAD + 4 + 4)
+#define CHECKPOINT_MAX (4 + 8 + 8 + P2_CHAIN_HEAD + 4 + 4 + SEATS_MAX)
 
 /* A part of the host's bytes. Chosen: four chunks; small enough to stay off the writer's way. */
 #define SLICE      ((size_t)256 << 10)
@@ -35,11 +36,42 @@ void p2_session_chain(struct p2_chain *chain, uint64_t session, uint32_t timelin
     p2_chain_init(chain, p2_span(name, sizeof name));
 }
 
-struct p2_snapshot_place p2_session_place(uint64_t session)
+struct p2_snapshot_place p2_session_snapshot_place(uint64_t session)
 {
     return (struct p2_snapshot_place){.snapshots = p2_authority_table(P2_TABLE_SAVES),
                                       .chunks = p2_authority_table(P2_TABLE_CHUNKS),
                                       .session = session};
+}
+
+/* ---- sequences ---------------------------------------------------------------------------------------- */
+
+/* seats u8, then per seat u8 and its sequence u32; those without an input are left out. */
+static void write_sequences(struct p2_writer *out, const uint32_t sequences[P2_PLAYERS_MAX])
+{
+    uint8_t seats = 0;
+    for (unsigned i = 0; i < P2_PLAYERS_MAX; i++) {
+        seats = (uint8_t)(seats + (sequences[i] != 0));
+    }
+    p2_writer_u8(out, seats);
+    for (uint8_t i = 0; i < P2_PLAYERS_MAX; i++) {
+        if (sequences[i] != 0) {
+            p2_writer_u8(out, i);
+            p2_writer_u32(out, sequences[i]);
+        }
+    }
+}
+
+static void read_sequences(struct p2_reader *in, uint32_t sequences[P2_PLAYERS_MAX])
+{
+    for (unsigned left = p2_reader_u8(in); left > 0 && in->error == P2_OK; left--) {
+        uint8_t seat = p2_reader_u8(in);
+        uint32_t sequence = p2_reader_u32(in);
+        if (seat >= P2_PLAYERS_MAX) {
+            p2_reader_fail(in, P2_E_CORRUPT);
+        } else {
+            sequences[seat] = sequence;
+        }
+    }
 }
 
 /* ---- tail --------------------------------------------------------------------------------------------- */
@@ -53,14 +85,7 @@ static int parse_tail(struct p2_span payload, struct p2_tail *tail)
     tail->first = p2_reader_u64(&in);
     tail->next = p2_reader_u64(&in);
     struct p2_span head = p2_reader_bytes(&in, P2_CHAIN_HEAD);
-    for (unsigned left = p2_reader_u8(&in); left > 0 && in.error == P2_OK; left--) {
-        uint8_t seat = p2_reader_u8(&in);
-        uint32_t sequence = p2_reader_u32(&in);
-        if (seat >= P2_PLAYERS_MAX) {
-            return P2_E_CORRUPT;
-        }
-        tail->sequences[seat] = sequence;
-    }
+    read_sequences(&in, tail->sequences);
     if (p2_reader_end(&in) != P2_OK || tail->next < tail->first) {
         return P2_E_CORRUPT;
     }
@@ -86,24 +111,15 @@ int p2_tail_read(struct p2_txn *txn, uint64_t session, struct p2_tail *ret_tail)
 
 void p2_tail_write(struct p2_txn *txn, uint64_t session, const struct p2_tail *tail)
 {
-    uint8_t key[8], bytes[TAIL_MAX], seats = 0;
+    uint8_t key[8], bytes[TAIL_MAX];
     struct p2_writer out;
     p2_store_be64(key, session);
-    for (unsigned i = 0; i < P2_PLAYERS_MAX; i++) {
-        seats = (uint8_t)(seats + (tail->sequences[i] != 0));
-    }
     p2_writer_init(&out, bytes, sizeof bytes);
     p2_writer_u32(&out, tail->timeline);
     p2_writer_u64(&out, tail->first);
     p2_writer_u64(&out, tail->next);
     p2_writer_bytes(&out, p2_span(tail->head, P2_CHAIN_HEAD));
-    p2_writer_u8(&out, seats);
-    for (uint8_t i = 0; i < P2_PLAYERS_MAX; i++) {
-        if (tail->sequences[i] != 0) {
-            p2_writer_u8(&out, i);
-            p2_writer_u32(&out, tail->sequences[i]);
-        }
-    }
+    write_sequences(&out, tail->sequences);
     P2_ASSERT(out.error == P2_OK); /* TAIL_MAX is enough for all seats */
     p2_txn_put(txn, p2_authority_table(P2_TABLE_TAILS), p2_span(key, sizeof key), P2_SESSION_LAYOUT,
                p2_writer_span(&out));
@@ -158,7 +174,8 @@ int p2_checkpoint_write(struct p2_txn *txn, uint64_t session, enum p2_snapshot_k
     p2_writer_bytes(&out, p2_span(checkpoint->head, P2_CHAIN_HEAD));
     p2_writer_u32(&out, checkpoint->schema);
     p2_writer_u32(&out, (uint32_t)host.size);
-    P2_ASSERT(out.error == P2_OK); /* a fixed size */
+    write_sequences(&out, checkpoint->sequences);
+    P2_ASSERT(out.error == P2_OK); /* CHECKPOINT_MAX is enough for all seats */
     p2_txn_put(txn, p2_authority_table(P2_TABLE_CHECKPOINTS),
                checkpoint_key(key, session, kind, number, 0), P2_SESSION_LAYOUT,
                p2_writer_span(&out));
@@ -176,6 +193,7 @@ static int parse_checkpoint(struct p2_span payload, struct p2_checkpoint *checkp
     struct p2_span head = p2_reader_bytes(&in, P2_CHAIN_HEAD);
     checkpoint->schema = p2_reader_u32(&in);
     checkpoint->host_bytes = p2_reader_u32(&in);
+    read_sequences(&in, checkpoint->sequences);
     if (p2_reader_end(&in) != P2_OK || checkpoint->frame < checkpoint->first ||
         checkpoint->host_bytes > P2_SESSION_HOST_MAX) {
         return P2_E_CORRUPT;
@@ -254,7 +272,7 @@ int p2_session_save_delete(struct p2_txn *txn, uint64_t session, enum p2_snapsho
                            uint64_t number)
 {
     uint8_t key[CHECKPOINT_KEY];
-    struct p2_snapshot_place place = p2_session_place(session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(session);
     int error = p2_snapshot_delete(txn, &place, kind, number);
     if (error == P2_OK) {
         (void)checkpoint_key(key, session, kind, number, 0);

@@ -24,7 +24,8 @@
  *
  *   tail         timeline u32, first u64, next u64, head[32], seats u8, then per seat u8 and its
  *                highest durable sequence u32
- *   checkpoint   part 0: timeline u32, frame u64, first u64, head[32], schema u32, bytes of host u32
+ *   checkpoint   part 0: timeline u32, frame u64, first u64, head[32], schema u32, bytes of host u32,
+ *                seats as in the tail
  *                parts 1..: the host's bytes in slices of 256 KiB: size u32, zstd frame
  *
  * Nothing here waits: what is serialised is compressed, hashed and written on the writer's thread.

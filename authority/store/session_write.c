@@ -88,7 +88,7 @@ static int find_head(struct p2_txn *txn, const struct p2_session_saving *saving,
 /* Deletes what a base replaces: all checkpoints and all frames of earlier timelines. */
 static int drop_timelines(struct p2_txn *txn, uint64_t session)
 {
-    struct p2_snapshot_place place = p2_session_place(session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(session);
     struct p2_snapshot_info *infos = calloc(P2_SNAPSHOTS_MAX, sizeof *infos);
     uint8_t key[8];
     size_t damaged = 0;
@@ -166,7 +166,7 @@ static int drop_frames(struct p2_txn *txn, const struct p2_session_saving *savin
 static int prune(struct p2_txn *txn, uint64_t session, enum p2_snapshot_kind kind, size_t keep,
                  uint64_t *ret_oldest)
 {
-    struct p2_snapshot_place place = p2_session_place(session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(session);
     struct p2_snapshot_info *infos = calloc(P2_SNAPSHOTS_MAX, sizeof *infos);
     size_t damaged = 0, seen = 0;
     if (infos == NULL) {
@@ -192,7 +192,7 @@ static int prune(struct p2_txn *txn, uint64_t session, enum p2_snapshot_kind kin
 
 static int count_named(struct p2_txn *txn, uint64_t session, size_t *ret_count)
 {
-    struct p2_snapshot_place place = p2_session_place(session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(session);
     struct p2_snapshot_info *infos = calloc(P2_SNAPSHOTS_MAX, sizeof *infos);
     size_t damaged = 0;
     *ret_count = 0;
@@ -210,7 +210,7 @@ static int count_named(struct p2_txn *txn, uint64_t session, size_t *ret_count)
 static int write_kind(struct p2_txn *txn, struct p2_session_saving *saving,
                       enum p2_snapshot_kind kind, const struct p2_checkpoint *checkpoint)
 {
-    struct p2_snapshot_place place = p2_session_place(saving->session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(saving->session);
     struct p2_snapshot_written written = {0};
     size_t count = 0;
     struct p2_snapshot_input input = {.kind = kind,
@@ -236,7 +236,7 @@ static int write_kind(struct p2_txn *txn, struct p2_session_saving *saving,
 static int write_named(struct p2_txn *txn, struct p2_session_saving *saving,
                        const struct p2_checkpoint *checkpoint)
 {
-    struct p2_snapshot_place place = p2_session_place(saving->session);
+    struct p2_snapshot_place place = p2_session_snapshot_place(saving->session);
     struct p2_snapshot_info info;
     size_t count = 0;
     int error = p2_snapshot_find(txn, &place, saving->name, &info);
@@ -293,6 +293,7 @@ static int find_place(struct p2_txn *txn, struct p2_session_saving *saving, stru
                                          .frame = saving->frame,
                                          .first = tail->first,
                                          .schema = saving->schema};
+    memcpy(checkpoint->sequences, tail->sequences, sizeof checkpoint->sequences);
     return error == P2_OK ? find_head(txn, saving, tail, checkpoint->head) : error;
 }
 

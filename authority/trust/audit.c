@@ -19,7 +19,9 @@ uint64_t p2_audit_rate_ppb(uint64_t n, uint8_t weight, uint64_t k_ppb)
 {
     uint64_t w = weight < 1 ? 1 : weight > P2_AUDIT_WEIGHT_MAX ? P2_AUDIT_WEIGHT_MAX : weight;
     uint64_t count = n < N_MAX ? n : N_MAX;
-    uint64_t q = w * P2_PPB * P2_PPB / (P2_PPB + k_ppb * count);
+    uint64_t below = P2_PPB + k_ppb * count;
+    uint64_t above = w * P2_PPB * P2_PPB;
+    uint64_t q = above / below + (above % below != 0 ? 1 : 0); /* never less than the rule says */
     return q > P2_PPB ? P2_PPB : q < P2_AUDIT_MIN_PPB ? P2_AUDIT_MIN_PPB : q;
 }
 

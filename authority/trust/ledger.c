@@ -183,7 +183,7 @@ static void count_hour(struct p2_account *escrow, const struct p2_ledger_entry *
         escrow->hour_s = hour;
         escrow->hour_nd = escrow->hour_subsidy_nd = 0;
     }
-    if (entry->kind == P2_ENTRY_EARN) {
+    if (entry->kind == P2_LEDGER_EARN) {
         escrow->hour_nd += entry->amount_nd;
     } else {
         escrow->hour_subsidy_nd += entry->amount_nd;
@@ -195,7 +195,7 @@ static void count(struct p2_ledger *ledger, const struct p2_ledger_entry *entry)
 {
     struct p2_account *account = place(ledger, row_kind(entry->to), key_of(entry, entry->to));
     switch (entry->kind) {
-    case P2_ENTRY_EARN:
+    case P2_LEDGER_EARN:
         account->units += entry->units;
         account->tasks += entry->tasks;
         account->rest = entry->rest;
@@ -206,35 +206,35 @@ static void count(struct p2_ledger *ledger, const struct p2_ledger_entry *entry)
             count_hour(place(ledger, P2_ACCOUNT_ESCROW, &entry->session), entry);
         }
         break;
-    case P2_ENTRY_CHARGE:
+    case P2_LEDGER_CHARGE:
         place(ledger, P2_ACCOUNT_GAMER, &entry->key)->rest = entry->rest;
         ledger->seconds += entry->units;
         ledger->charged_nd += entry->amount_nd;
         break;
-    case P2_ENTRY_SUBSIDY:
+    case P2_LEDGER_SUBSIDY:
         count_hour(account, entry);
         ledger->subsidy_nd += entry->amount_nd;
         break;
-    case P2_ENTRY_CLEAR:
+    case P2_LEDGER_CLEAR:
         account->cleared_nd += entry->amount_nd;
         memmove(account->lots, account->lots + 1,
                 (size_t)(account->lot_count - 1) * sizeof *account->lots);
         account->lot_count--;
         break;
-    case P2_ENTRY_FORFEIT:
+    case P2_LEDGER_FORFEIT:
         account = place(ledger, P2_ACCOUNT_HELPER, &entry->key);
         account->forfeited_nd += entry->amount_nd;
         account->lot_count = 0;
         ledger->forfeited_nd += entry->amount_nd;
         break;
-    case P2_ENTRY_PAID:
+    case P2_LEDGER_PAID:
         place(ledger, P2_ACCOUNT_HELPER, &entry->key)->paid_nd += entry->amount_nd;
         break;
-    case P2_ENTRY_CREDIT:
-    case P2_ENTRY_RETURN:
-    case P2_ENTRY_PAYOUT:
-    case P2_ENTRY_UNPAID:
-    case P2_ENTRY_KINDS:
+    case P2_LEDGER_CREDIT:
+    case P2_LEDGER_RETURN:
+    case P2_LEDGER_PAYOUT:
+    case P2_LEDGER_UNPAID:
+    case P2_LEDGER_KINDS:
         break;
     }
 }
@@ -242,7 +242,7 @@ static void count(struct p2_ledger *ledger, const struct p2_ledger_entry *entry)
 /* What must be true of an entry before anything changes. */
 static int inspect(struct p2_ledger *ledger, const struct p2_ledger_entry *entry)
 {
-    if (entry->number != ledger->next_number || !p2_entry_is_shaped(entry) ||
+    if (entry->number != ledger->next_number || !p2_ledger_is_shaped(entry) ||
         entry->amount_nd > (uint64_t)AMOUNT_MAX) {
         return P2_E_CORRUPT;
     }
@@ -256,11 +256,11 @@ static int inspect(struct p2_ledger *ledger, const struct p2_ledger_entry *entry
         return P2_E_CORRUPT;
     }
     const struct p2_account *helper = place(ledger, P2_ACCOUNT_HELPER, &entry->key);
-    if (entry->kind == P2_ENTRY_CLEAR &&
+    if (entry->kind == P2_LEDGER_CLEAR &&
         (helper->lot_count == 0 || helper->lots[0].amount_nd != entry->amount_nd)) {
         return P2_E_CORRUPT;
     }
-    if (entry->kind == P2_ENTRY_FORFEIT && helper->held_nd != amount) {
+    if (entry->kind == P2_LEDGER_FORFEIT && helper->held_nd != amount) {
         return P2_E_CORRUPT;
     }
     return P2_OK;
@@ -292,10 +292,10 @@ int p2_ledger_apply(struct p2_ledger *ledger, const struct p2_ledger_entry *entr
 
 /* ---- what happens ------------------------------------------------------------------------------- */
 
-static struct p2_ledger_entry entry_of(const struct p2_ledger *ledger, enum p2_entry_kind kind,
+static struct p2_ledger_entry entry_of(const struct p2_ledger *ledger, enum p2_ledger_kind kind,
                                        const struct p2_id *key, uint64_t now_s)
 {
-    struct p2_entry_shape shape = p2_entry_shape(kind);
+    struct p2_ledger_shape shape = p2_ledger_shape(kind);
     struct p2_ledger_entry entry = {
         .number = ledger->next_number,
         .at_s = now_s,
@@ -370,7 +370,7 @@ int p2_ledger_earn(struct p2_ledger *ledger, const struct p2_id *helper,
                         limits, now_s, &subsidy);
     }
     if (error == P2_OK && subsidy > 0) {
-        ret_entries[0] = entry_of(ledger, P2_ENTRY_SUBSIDY, NULL, now_s);
+        ret_entries[0] = entry_of(ledger, P2_LEDGER_SUBSIDY, NULL, now_s);
         ret_entries[0].session = *session;
         ret_entries[0].amount_nd = subsidy;
         error = post(ledger, &ret_entries[0]);
@@ -380,7 +380,7 @@ int p2_ledger_earn(struct p2_ledger *ledger, const struct p2_id *helper,
         return error;
     }
     struct p2_ledger_entry *entry = &ret_entries[entries];
-    *entry = entry_of(ledger, P2_ENTRY_EARN, helper, now_s);
+    *entry = entry_of(ledger, P2_LEDGER_EARN, helper, now_s);
     entry->session = *session;
     entry->amount_nd = amount;
     entry->units = units;
@@ -421,7 +421,7 @@ int p2_ledger_charge(struct p2_ledger *ledger, const struct p2_id *gamer,
     }
     const struct p2_account *account = p2_ledger_account(ledger, P2_ACCOUNT_GAMER, gamer);
     uint64_t scaled = seconds * ledger->gamer_price_nd_h + (account == NULL ? 0 : account->rest);
-    struct p2_ledger_entry entry = entry_of(ledger, P2_ENTRY_CHARGE, gamer, now_s);
+    struct p2_ledger_entry entry = entry_of(ledger, P2_LEDGER_CHARGE, gamer, now_s);
     entry.session = *session;
     entry.amount_nd = scaled / HOUR_S;
     entry.units = seconds;
@@ -457,7 +457,7 @@ int p2_ledger_clear(struct p2_ledger *ledger, const struct p2_id *helper, uint64
     if (now_s < lot->newest_s + P2_CLEAR_S || account->tasks - lot->last_task < P2_CLEAR_TASKS) {
         return P2_E_NOENT;
     }
-    struct p2_ledger_entry entry = entry_of(ledger, P2_ENTRY_CLEAR, helper, now_s);
+    struct p2_ledger_entry entry = entry_of(ledger, P2_LEDGER_CLEAR, helper, now_s);
     entry.amount_nd = lot->amount_nd;
     entry.tasks = lot->tasks;
     int error = post(ledger, &entry);
@@ -475,7 +475,7 @@ int p2_ledger_forfeit(struct p2_ledger *ledger, const struct p2_id *helper, uint
     if (account == NULL || account->held_nd == 0) {
         return P2_E_NOENT;
     }
-    struct p2_ledger_entry entry = entry_of(ledger, P2_ENTRY_FORFEIT, helper, now_s);
+    struct p2_ledger_entry entry = entry_of(ledger, P2_LEDGER_FORFEIT, helper, now_s);
     entry.amount_nd = (uint64_t)account->held_nd;
     for (uint32_t i = 0; i < account->lot_count; i++) {
         entry.tasks += account->lots[i].tasks;
@@ -495,7 +495,7 @@ int p2_ledger_credit(struct p2_ledger *ledger, const struct p2_id *gamer, uint64
     if (amount_nd == 0 || amount_nd > (uint64_t)AMOUNT_MAX) {
         return P2_E_RANGE;
     }
-    struct p2_ledger_entry entry = entry_of(ledger, P2_ENTRY_CREDIT, gamer, now_s);
+    struct p2_ledger_entry entry = entry_of(ledger, P2_LEDGER_CREDIT, gamer, now_s);
     entry.to = gamer == NULL ? P2_ACCOUNT_HOST : P2_ACCOUNT_GAMER;
     entry.amount_nd = amount_nd;
     int error = post(ledger, &entry);
@@ -512,7 +512,7 @@ int p2_ledger_end_session(struct p2_ledger *ledger, const struct p2_id *session,
     if (escrow == NULL || escrow->balance_nd == 0) {
         return P2_E_NOENT;
     }
-    struct p2_ledger_entry entry = entry_of(ledger, P2_ENTRY_RETURN, NULL, now_s);
+    struct p2_ledger_entry entry = entry_of(ledger, P2_LEDGER_RETURN, NULL, now_s);
     entry.session = *session;
     entry.amount_nd = (uint64_t)escrow->balance_nd;
     int error = post(ledger, &entry);

@@ -54,25 +54,25 @@ enum p2_account_kind {
     P2_ACCOUNT_KINDS
 };
 
-enum p2_entry_kind {
-    P2_ENTRY_CREDIT,
-    P2_ENTRY_CHARGE,
-    P2_ENTRY_SUBSIDY,
-    P2_ENTRY_EARN,
-    P2_ENTRY_CLEAR,
-    P2_ENTRY_FORFEIT,
-    P2_ENTRY_RETURN,
-    P2_ENTRY_PAYOUT,
-    P2_ENTRY_PAID,
-    P2_ENTRY_UNPAID,
-    P2_ENTRY_KINDS
+enum p2_ledger_kind {
+    P2_LEDGER_CREDIT,
+    P2_LEDGER_CHARGE,
+    P2_LEDGER_SUBSIDY,
+    P2_LEDGER_EARN,
+    P2_LEDGER_CLEAR,
+    P2_LEDGER_FORFEIT,
+    P2_LEDGER_RETURN,
+    P2_LEDGER_PAYOUT,
+    P2_LEDGER_PAID,
+    P2_LEDGER_UNPAID,
+    P2_LEDGER_KINDS
 };
 
 /* One line of the journal (table ledger; key: number u64). */
 struct p2_ledger_entry {
     uint64_t number; /* from 1, no gaps */
     uint64_t at_s;   /* Unix */
-    enum p2_entry_kind kind;
+    enum p2_ledger_kind kind;
     enum p2_account_kind from, to;
     struct p2_id key;     /* of helper or gamer; zero where the account has none */
     struct p2_id session; /* of an ESCROW: the session's random id; zero where it plays no part */
@@ -227,7 +227,7 @@ int p2_ledger_entry_decode(struct p2_ledger_entry *ret_entry, struct p2_span byt
 extern const char p2_ledger_csv_head[];
 void p2_ledger_entry_csv(char *text, const struct p2_ledger_entry *entry);
 void p2_ledger_entry_json(char *text, const struct p2_ledger_entry *entry);
-const char *p2_entry_kind_name(enum p2_entry_kind kind);
+const char *p2_ledger_kind_name(enum p2_ledger_kind kind);
 const char *p2_account_kind_name(enum p2_account_kind kind);
 
 #endif

@@ -4,43 +4,43 @@
 #include <stdio.h>
 #include <string.h>
 
-struct p2_entry_shape p2_entry_shape(enum p2_entry_kind kind)
+struct p2_ledger_shape p2_ledger_shape(enum p2_ledger_kind kind)
 {
-    static const struct p2_entry_shape shapes[P2_ENTRY_KINDS] = {
-        [P2_ENTRY_CREDIT] = {P2_ACCOUNT_WORLD, P2_ACCOUNT_GAMER},
-        [P2_ENTRY_CHARGE] = {P2_ACCOUNT_GAMER, P2_ACCOUNT_ESCROW},
-        [P2_ENTRY_SUBSIDY] = {P2_ACCOUNT_HOST, P2_ACCOUNT_ESCROW},
-        [P2_ENTRY_EARN] = {P2_ACCOUNT_ESCROW, P2_ACCOUNT_HELD},
-        [P2_ENTRY_CLEAR] = {P2_ACCOUNT_HELD, P2_ACCOUNT_HELPER},
-        [P2_ENTRY_FORFEIT] = {P2_ACCOUNT_HELD, P2_ACCOUNT_HOST},
-        [P2_ENTRY_RETURN] = {P2_ACCOUNT_ESCROW, P2_ACCOUNT_HOST},
-        [P2_ENTRY_PAYOUT] = {P2_ACCOUNT_HELPER, P2_ACCOUNT_TRANSIT},
-        [P2_ENTRY_PAID] = {P2_ACCOUNT_TRANSIT, P2_ACCOUNT_WORLD},
-        [P2_ENTRY_UNPAID] = {P2_ACCOUNT_TRANSIT, P2_ACCOUNT_HELPER},
+    static const struct p2_ledger_shape shapes[P2_LEDGER_KINDS] = {
+        [P2_LEDGER_CREDIT] = {P2_ACCOUNT_WORLD, P2_ACCOUNT_GAMER},
+        [P2_LEDGER_CHARGE] = {P2_ACCOUNT_GAMER, P2_ACCOUNT_ESCROW},
+        [P2_LEDGER_SUBSIDY] = {P2_ACCOUNT_HOST, P2_ACCOUNT_ESCROW},
+        [P2_LEDGER_EARN] = {P2_ACCOUNT_ESCROW, P2_ACCOUNT_HELD},
+        [P2_LEDGER_CLEAR] = {P2_ACCOUNT_HELD, P2_ACCOUNT_HELPER},
+        [P2_LEDGER_FORFEIT] = {P2_ACCOUNT_HELD, P2_ACCOUNT_HOST},
+        [P2_LEDGER_RETURN] = {P2_ACCOUNT_ESCROW, P2_ACCOUNT_HOST},
+        [P2_LEDGER_PAYOUT] = {P2_ACCOUNT_HELPER, P2_ACCOUNT_TRANSIT},
+        [P2_LEDGER_PAID] = {P2_ACCOUNT_TRANSIT, P2_ACCOUNT_WORLD},
+        [P2_LEDGER_UNPAID] = {P2_ACCOUNT_TRANSIT, P2_ACCOUNT_HELPER},
     };
     return shapes[kind];
 }
 
-bool p2_entry_is_shaped(const struct p2_ledger_entry *entry)
+bool p2_ledger_is_shaped(const struct p2_ledger_entry *entry)
 {
-    if (entry->kind >= P2_ENTRY_KINDS) {
+    if (entry->kind >= P2_LEDGER_KINDS) {
         return false;
     }
-    struct p2_entry_shape shape = p2_entry_shape(entry->kind);
+    struct p2_ledger_shape shape = p2_ledger_shape(entry->kind);
     bool is_from = entry->from == shape.from ||
-                   (entry->kind == P2_ENTRY_EARN && entry->from == P2_ACCOUNT_HOST);
+                   (entry->kind == P2_LEDGER_EARN && entry->from == P2_ACCOUNT_HOST);
     bool is_to =
-        entry->to == shape.to || (entry->kind == P2_ENTRY_CREDIT && entry->to == P2_ACCOUNT_HOST);
+        entry->to == shape.to || (entry->kind == P2_LEDGER_CREDIT && entry->to == P2_ACCOUNT_HOST);
     return is_from && is_to;
 }
 
-const char *p2_entry_kind_name(enum p2_entry_kind kind)
+const char *p2_ledger_kind_name(enum p2_ledger_kind kind)
 {
-    static const char *const names[P2_ENTRY_KINDS] = {
+    static const char *const names[P2_LEDGER_KINDS] = {
         "CREDIT",  "CHARGE", "SUBSIDY", "EARN", "CLEAR",
         "FORFEIT", "RETURN", "PAYOUT",  "PAID", "UNPAID",
     };
-    return kind < P2_ENTRY_KINDS ? names[kind] : "UNKNOWN";
+    return kind < P2_LEDGER_KINDS ? names[kind] : "UNKNOWN";
 }
 
 const char *p2_account_kind_name(enum p2_account_kind kind)
@@ -101,11 +101,11 @@ int p2_ledger_entry_decode(struct p2_ledger_entry *ret_entry, struct p2_span byt
     uint8_t kind = p2_reader_u8(&reader);
     uint8_t from = p2_reader_u8(&reader);
     uint8_t to = p2_reader_u8(&reader);
-    if (version != P2_LEDGER_VERSION || kind >= P2_ENTRY_KINDS || from >= P2_ACCOUNT_KINDS ||
+    if (version != P2_LEDGER_VERSION || kind >= P2_LEDGER_KINDS || from >= P2_ACCOUNT_KINDS ||
         to >= P2_ACCOUNT_KINDS) {
         return P2_E_CORRUPT;
     }
-    entry.kind = (enum p2_entry_kind)kind;
+    entry.kind = (enum p2_ledger_kind)kind;
     entry.from = (enum p2_account_kind)from;
     entry.to = (enum p2_account_kind)to;
     read_bytes(&reader, entry.key.bytes, P2_ID_BYTES);
@@ -116,7 +116,7 @@ int p2_ledger_entry_decode(struct p2_ledger_entry *ret_entry, struct p2_span byt
     entry.rest = p2_reader_u32(&reader);
     entry.reference = p2_reader_u64(&reader);
     read_bytes(&reader, entry.digest, P2_DIGEST_BYTES);
-    if (p2_reader_end(&reader) != P2_OK || !p2_entry_is_shaped(&entry)) {
+    if (p2_reader_end(&reader) != P2_OK || !p2_ledger_is_shaped(&entry)) {
         return P2_E_CORRUPT;
     }
     *ret_entry = entry;
@@ -148,7 +148,7 @@ static void make_texts(struct texts *texts, const struct p2_ledger_entry *entry)
     id_text(texts->key, &entry->key);
     id_text(texts->session, &entry->session);
     texts->digest[0] = '\0';
-    for (size_t i = 0; entry->kind == P2_ENTRY_FORFEIT && i < P2_DIGEST_BYTES; i++) {
+    for (size_t i = 0; entry->kind == P2_LEDGER_FORFEIT && i < P2_DIGEST_BYTES; i++) {
         (void)snprintf(texts->digest + 2 * i, 3, "%02x", entry->digest[i]);
     }
 }
@@ -160,7 +160,7 @@ void p2_ledger_entry_csv(char *text, const struct p2_ledger_entry *entry)
     make_texts(&texts, entry);
     (void)snprintf(text, P2_LEDGER_TEXT_MAX, "%llu,%llu,%s,%s,%s,%s,%s,%llu,%llu,%llu,%u,%llu,%s",
                    (unsigned long long)entry->number, (unsigned long long)entry->at_s,
-                   p2_entry_kind_name(entry->kind), p2_account_kind_name(entry->from),
+                   p2_ledger_kind_name(entry->kind), p2_account_kind_name(entry->from),
                    p2_account_kind_name(entry->to), texts.key, texts.session,
                    (unsigned long long)entry->amount_nd, (unsigned long long)entry->units,
                    (unsigned long long)entry->tasks, (unsigned)entry->rest,
@@ -176,7 +176,7 @@ void p2_ledger_entry_json(char *text, const struct p2_ledger_entry *entry)
                    "\"key\":\"%s\",\"session\":\"%s\",\"amount_nd\":%llu,\"units\":%llu,"
                    "\"tasks\":%llu,\"rest\":%u,\"reference\":%llu,\"digest\":\"%s\"}",
                    (unsigned long long)entry->number, (unsigned long long)entry->at_s,
-                   p2_entry_kind_name(entry->kind), p2_account_kind_name(entry->from),
+                   p2_ledger_kind_name(entry->kind), p2_account_kind_name(entry->from),
                    p2_account_kind_name(entry->to), texts.key, texts.session,
                    (unsigned long long)entry->amount_nd, (unsigned long long)entry->units,
                    (unsigned long long)entry->tasks, (unsigned)entry->rest,

@@ -7,12 +7,12 @@
 
 /* Between which accounts an entry of `kind` moves money; `to` of CREDIT and `from` of EARN may also be
  * HOST. */
-struct p2_entry_shape {
+struct p2_ledger_shape {
     enum p2_account_kind from, to;
 };
-struct p2_entry_shape p2_entry_shape(enum p2_entry_kind kind);
+struct p2_ledger_shape p2_ledger_shape(enum p2_ledger_kind kind);
 
 /* Does the entry move between accounts its kind allows? */
-bool p2_entry_is_shaped(const struct p2_ledger_entry *entry);
+bool p2_ledger_is_shaped(const struct p2_ledger_entry *entry);
 
 #endif

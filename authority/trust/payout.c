@@ -32,7 +32,7 @@ int p2_payout_begin(struct p2_payouts *payouts, struct p2_ledger *ledger,
     struct p2_ledger_entry entry = {
         .number = ledger->next_number,
         .at_s = now_s,
-        .kind = P2_ENTRY_PAYOUT,
+        .kind = P2_LEDGER_PAYOUT,
         .from = P2_ACCOUNT_HELPER,
         .to = P2_ACCOUNT_TRANSIT,
         .key = *helper,
@@ -85,7 +85,7 @@ int p2_payout_answer(struct p2_payouts *payouts, struct p2_ledger *ledger, uint6
     struct p2_ledger_entry entry = {
         .number = ledger->next_number,
         .at_s = now_s,
-        .kind = is_paid ? P2_ENTRY_PAID : P2_ENTRY_UNPAID,
+        .kind = is_paid ? P2_LEDGER_PAID : P2_LEDGER_UNPAID,
         .from = P2_ACCOUNT_TRANSIT,
         .to = is_paid ? P2_ACCOUNT_WORLD : P2_ACCOUNT_HELPER,
         .key = payout->helper,

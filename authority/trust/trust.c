@@ -154,6 +154,10 @@ static enum p2_verdict decide(void *ctx, const struct p2_verify_case *item)
     bool is_drawn = is_shadow ||
                     p2_audit_draw(trust->options.key, item->session, item->task, item->lease, rate);
     p2_audit_budget_settle(&trust->budget, item->owed_us, is_drawn ? item->exec_us : 0);
+    if (trust->options.work != NULL) {
+        trust->options.work(trust->options.work_ctx, &item->helper, item->session,
+                            item->cost_units);
+    }
     if (is_shadow) {
         trust->counters.shadow++;
         return P2_VERIFY_RECOMPUTE;

@@ -29,7 +29,11 @@ struct p2_trust_options {
     uint32_t helpers_max; /* records in memory: more than can be connected */
     uint16_t local_cores; /* own cores */
     uint32_t audit_ppm;   /* of them, for audits; 0: P2_AUDIT_SHARE_PPM */
-    const uint8_t *key;   /* key[P2_KEY_BYTES] from the system's random source; kept, locked by the
+    /* Called for every result that may earn something, with its verified-or-checked cost: gather and
+     * post it (ledger.h). What turns out wrong later forfeits all held pay. NULL: nobody is paid. */
+    void (*work)(void *ctx, const struct p2_id *helper, uint16_t session, uint64_t units);
+    void *work_ctx;
+    const uint8_t *key; /* key[P2_KEY_BYTES] from the system's random source; kept, locked by the
                              * shell; never a game seed, never stored, never logged */
 };
 

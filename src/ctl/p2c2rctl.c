@@ -147,6 +147,20 @@ static int run(const struct p2_ctl_tool_options *options, const struct p2_subcom
     return error;
 }
 
+/* What needs no daemon. */
+static int run_offline(const struct p2_ctl_tool_options *options,
+                       const struct p2_subcommand *subcommand, int count, char **words,
+                       struct p2_failure *failure)
+{
+    json_t *result = NULL;
+    int error = p2_subcommand_io(subcommand)->offline(count, words, &result, failure);
+    if (error == P2_OK) {
+        print_result(options, subcommand, result);
+    }
+    json_decref(result);
+    return error;
+}
+
 int main(int argc, char **argv)
 {
     struct p2_ctl_tool_options options;
@@ -174,7 +188,9 @@ int main(int argc, char **argv)
                     ? subcommand->build(count, argv + optind, &arguments, &failure)
                     : P2_OK;
     if (error == P2_OK) {
-        error = run(&options, subcommand, arguments, argv + optind, &failure);
+        error = p2_subcommand_io(subcommand)->offline != NULL
+                    ? run_offline(&options, subcommand, count, argv + optind, &failure)
+                    : run(&options, subcommand, arguments, argv + optind, &failure);
     }
     json_decref(arguments);
     if (error != P2_OK) {

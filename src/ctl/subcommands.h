@@ -31,6 +31,8 @@ struct p2_subcommand_io {
     enum p2_subcommand_file file;
     int file_word; /* which of the words that follow names it; "-" is standard input or output */
     bool is_long;  /* reads or writes much: the answer may take minutes */
+    /* Needs no daemon: does it here, of the words that follow. Gives the result. NULL: asks. */
+    int (*offline)(int count, char **words, json_t **ret_result, struct p2_failure *failure);
 };
 
 /* What a subcommand reads and writes; never NULL. */

@@ -25,7 +25,7 @@ static void print_help(FILE *out)
                        "Subcommands:\n");
     for (size_t i = 0; p2_subcommand_at(i) != NULL; i++) {
         const struct p2_subcommand *row = p2_subcommand_at(i);
-        (void)fprintf(out, "  %-12s %-21s %s\n", row->name, row->arguments, row->help);
+        (void)fprintf(out, "  %-15s %-33s %s\n", row->name, row->arguments, row->help);
     }
     (void)fprintf(out, "\nOptions:\n"
                        "  -d, --daemon=NAME      p2c2rd (the default) or p2c2r-authority\n"

@@ -7,6 +7,7 @@
 #include "exec/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -26,8 +27,9 @@
 /* Descriptors of one message: slot, wake, done, blobs. */
 #define MESSAGE_FDS_MAX 4u
 
-/* Patience with a launcher that does not report. Chosen: a machine that needs longer is unusable. */
-#define HELLO_TIMEOUT_MS 10000
+/* Patience with a launcher that does not report. Chosen: milliseconds on a quiet machine; making a
+ * network namespace waits for the clean-up of others', which takes seconds on a busy one. */
+#define HELLO_TIMEOUT_MS 60000
 
 /* Bytes of every guard around the arena; see P2_SLOT_AREA_BYTES. */
 #define ARENA_GUARD P2_SLOT_AREA_BYTES
@@ -70,7 +72,8 @@ struct p2_launcher {
 struct parent {
     int socket_fd;
     int signal_fd;
-    pid_t init; /* of the workers' pid namespace; 0: there is none */
+    pid_t init;   /* of the workers' pid namespace; 0: there is none */
+    int alive_fd; /* a pipe that init reads: it ends with this process */
     struct p2_lockdown lock;
     struct p2_worker worker; /* what all workers share */
     struct {
@@ -281,8 +284,9 @@ static void obey(struct parent *parent)
     }
 }
 
-/* Runs `body` in a worker of the launcher's own making. Returns its pid, or -1 with errno. */
-static pid_t fork_own(struct parent *parent, const struct p2_slot *slot,
+/* Runs `body` in a worker of the launcher's own making, which waits on `wake_fd` (taken; -1 with
+ * errno: it could not be made). Returns its pid, or -1 with errno. */
+static pid_t fork_own(struct parent *parent, const struct p2_slot *slot, int wake_fd,
                       void (*body)(struct p2_lockdown *, const struct p2_worker *))
 {
     struct p2_worker worker = parent->worker;
@@ -292,9 +296,9 @@ static pid_t fork_own(struct parent *parent, const struct p2_slot *slot,
     worker.generation = slot->generation;
     worker.lock.hides_clock = true; /* to learn whether it can */
     worker.lock.mapped_bytes = P2_SLOT_BYTES + 4u * P2_SLOT_AREA_BYTES;
-    worker.lock.wake_fd = eventfd(0, EFD_CLOEXEC);
-    worker.lock.done_fd = eventfd(0, EFD_CLOEXEC);
-    if (worker.lock.wake_fd >= 0 && worker.lock.done_fd >= 0) {
+    worker.lock.wake_fd = wake_fd;
+    worker.lock.done_fd = wake_fd >= 0 ? eventfd(0, EFD_CLOEXEC) : -1;
+    if (worker.lock.done_fd >= 0) {
         pid = bare_fork();
     }
     if (pid == 0) {
@@ -319,7 +323,7 @@ static int probe(struct parent *parent, uint32_t *ret_features)
         return error;
     }
     p2_slot_serve(&slot, 1);
-    pid_t pid = fork_own(parent, &slot, p2_worker_probe);
+    pid_t pid = fork_own(parent, &slot, eventfd(0, EFD_CLOEXEC), p2_worker_probe);
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
         parent->lock.failed_errno = errno;
         error = P2_E_UNSUPPORTED;
@@ -335,16 +339,21 @@ static int probe(struct parent *parent, uint32_t *ret_features)
     return error;
 }
 
-/* With a pid namespace, the first child is its init: when that ends, all end. */
+/* With a pid namespace, the first child is its init: when that ends, all end. It ends with the
+ * launcher by the parent-death signal, and by the end of a pipe should the launcher die before the
+ * signal is ordered: from inside the namespace the parent cannot be asked for. */
 static int hold_namespace(struct parent *parent)
 {
     struct p2_slot slot;
+    int ends[2] = {-1, -1};
     if ((parent->lock.features & P2_LOCK_BIT(P2_LOCK_PID_NAMESPACE)) == 0) {
         return P2_OK;
     }
     int error = p2_slot_open(&slot);
     if (error == P2_OK) {
-        parent->init = fork_own(parent, &slot, p2_worker_hold);
+        parent->init =
+            pipe2(ends, O_CLOEXEC) == 0 ? fork_own(parent, &slot, ends[0], p2_worker_hold) : -1;
+        parent->alive_fd = ends[1];
     }
     if (parent->init < 0) {
         parent->lock.failed_step = P2_LOCK_PID_NAMESPACE;

@@ -258,7 +258,7 @@ int p2_pool_blob_drop(struct p2_pool *pool, uint64_t tag, struct p2_blob_handle 
 /* ---- tasks --------------------------------------------------------------------------------- */
 
 /* The caller's mistakes. */
-static int check_task(const struct p2_pool *pool, const struct p2_task *task)
+static int check_task(const struct p2_pool *pool, const struct p2_exec_task *task)
 {
     if (task->kernel >= pool->kernel_count) {
         return P2_E_NOENT;
@@ -290,7 +290,7 @@ static bool is_within_limits(const struct p2_job *job, const struct p2c2r_kernel
 
 /* Takes one hold on each blob of the task; none when one is unknown. */
 static int hold_blobs(struct p2_job *job, struct p2_authority *authority,
-                      const struct p2_task *task)
+                      const struct p2_exec_task *task)
 {
     for (uint32_t i = 0; i < task->blob_count; i++) {
         int error = authority->blobs == NULL
@@ -309,7 +309,7 @@ static int hold_blobs(struct p2_job *job, struct p2_authority *authority,
 }
 
 static void enqueue(struct p2_pool *pool, uint32_t index, struct p2_authority *authority,
-                    const struct p2_task *task)
+                    const struct p2_exec_task *task)
 {
     struct p2_job *job = &pool->jobs[index];
     const struct p2c2r_kernel *kernel = pool->kernels[task->kernel];
@@ -337,7 +337,7 @@ static void enqueue(struct p2_pool *pool, uint32_t index, struct p2_authority *a
     pool->counters.waiting++;
 }
 
-int p2_pool_submit(struct p2_pool *pool, const struct p2_task *task, uint64_t *ret_id)
+int p2_pool_submit(struct p2_pool *pool, const struct p2_exec_task *task, uint64_t *ret_id)
 {
     struct p2_authority *authority = find_authority(pool, task->authority);
     uint32_t index = pool->free_jobs;
@@ -486,8 +486,9 @@ void p2_pool_pause(struct p2_pool *pool, uint64_t grace_us)
     if (pool->is_closing) {
         return;
     }
+    uint64_t now = p2_pool_now_us();
     pool->is_paused = true;
-    pool->grace_us = p2_pool_now_us() + grace_us;
+    pool->grace_us = grace_us < UINT64_MAX - now ? now + grace_us : UINT64_MAX;
     p2_pool_arm(pool, pool->grace_us);
 }
 

@@ -109,14 +109,14 @@ int p2_pool_blob_drop(struct p2_pool *pool, uint64_t tag, struct p2_blob_handle 
  * P2_E_STATE when the launcher is lost. Input above the kernel's own limits is taken and ends as
  * BAD_INPUT: it is the peer's fault, not the caller's. O(log tasks) and a copy of the input when a
  * worker is free. */
-int p2_pool_submit(struct p2_pool *pool, const struct p2_task *task, uint64_t *ret_id);
+int p2_pool_submit(struct p2_pool *pool, const struct p2_exec_task *task, uint64_t *ret_id);
 
 /* Ends a task as CANCELLED. A running one takes its worker with it unless it shares a hand-over.
  * P2_E_NOENT for a task whose outcome is settled already, or unknown. */
 int p2_pool_cancel(struct p2_pool *pool, uint64_t id);
 
-/* Stops handing out work. What still runs after `grace_us` is stopped and waits in the queue again;
- * queue and workers stay. Pausing again changes the grace. */
+/* Stops handing out work. What still runs after `grace_us` (UINT64_MAX: never) is stopped and waits
+ * in the queue again; queue and workers stay. Pausing again changes the grace. */
 void p2_pool_pause(struct p2_pool *pool, uint64_t grace_us);
 void p2_pool_resume(struct p2_pool *pool);
 

@@ -24,11 +24,11 @@ enum p2_job_state {
 /* One submitted task. */
 struct p2_job {
     enum p2_job_state state;
-    uint32_t generation;    /* of this index; upper half of the id */
-    uint32_t next;          /* in the list of free or of settled jobs */
-    bool is_alone;          /* never shares a hand-over: it, or a neighbour, lost a worker */
-    struct p2_task task;    /* `blobs` is not used */
-    size_t output_capacity; /* bytes, at most the kernel's output_max */
+    uint32_t generation;      /* of this index; upper half of the id */
+    uint32_t next;            /* in the list of free or of settled jobs */
+    bool is_alone;            /* never shares a hand-over: it, or a neighbour, lost a worker */
+    struct p2_exec_task task; /* `blobs` is not used */
+    size_t output_capacity;   /* bytes, at most the kernel's output_max */
     struct p2_queue_key key;
     struct p2_authority *authority;
     struct p2_blob_handle handles[P2C2R_BLOBS_MAX]; /* held until settled */
@@ -118,7 +118,7 @@ struct p2_pool {
     uint32_t failures_in_row; /* workers that could not be started */
     uint64_t retry_us;        /* no start before; 0: none failed */
     bool is_paused;
-    uint64_t grace_us; /* when running tasks are stopped; UINT64_MAX: done */
+    uint64_t grace_us; /* when running tasks are stopped; UINT64_MAX: done, or never */
     bool is_broken;
     bool is_closing;
     bool is_draining;

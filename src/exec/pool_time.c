@@ -3,34 +3,63 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Shortest time between two looks at a worker's CPU time. Chosen: a look costs 1 us. */
 #define CHECK_MIN_US 100u
 
-/* True when a process wants a CPU or its memory from the disk (R and D in proc(5)): that it makes
- * no progress is the machine's doing. False when procfs does not tell. */
-static bool is_held_up(pid_t pid)
+/* PF_EXITING of Linux's include/linux/sched.h, as proc(5) shows it: the process is on its way out,
+ * which takes a while with much memory, and its state still reads R. */
+#define FLAG_EXITING 0x4u
+
+/* What procfs says about a worker. */
+struct condition {
+    bool is_held_up; /* wants a CPU, or its memory from the disk (R and D in proc(5)) */
+    bool is_ending;  /* dying or dead: why, the launcher will say */
+};
+
+/* Neither is true when procfs does not tell. */
+static struct condition look_at(const struct p2_seat *seat)
 {
-    char path[48], text[256];
-    (void)snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid); /* fits */
+    struct condition condition = {false, false};
+    struct timespec ignored;
+    char path[48], text[256], state = 0;
+    unsigned flags = 0;
+    if (clock_gettime(seat->clock, &ignored) != 0) { /* reaped */
+        condition.is_ending = true;
+        return condition;
+    }
+    (void)snprintf(path, sizeof path, "/proc/%ld/stat", (long)seat->pid); /* fits */
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        return false;
+        return condition;
     }
     size_t size = fread(text, 1, sizeof text - 1, file);
     (void)fclose(file); /* it was only read */
     text[size] = '\0';
     const char *name_end = strrchr(text, ')'); /* the name may hold anything but is short */
-    return name_end != NULL && name_end[1] == ' ' && (name_end[2] == 'R' || name_end[2] == 'D');
+    if (name_end != NULL &&
+        sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2) {
+        condition.is_ending = state == 'Z' || state == 'X' || (flags & FLAG_EXITING) != 0;
+        condition.is_held_up = !condition.is_ending && (state == 'R' || state == 'D');
+    }
+    return condition;
 }
 
 /* May a worker that has used up its CPU time, or the wall backstop, go on for a moment? On a guest
  * whose host takes the CPU away, clocks run on in a worker that stands still (8 ms of CPU time were
  * measured for a task of 20 us): so CPU time must be seen used up twice, a slack apart. The
- * backstop is for workers that sleep, not for those that nobody lets run. */
+ * backstop is for workers that sleep, not for those that nobody lets run. One that is dead already
+ * died of something else than time: the launcher, which may be held up as well, reports it. */
 static bool is_excused(struct p2_seat *seat, uint64_t used, uint64_t limit, uint64_t now)
 {
+    const struct condition condition = look_at(seat);
+    if (condition.is_ending && seat->renewals < P2_WALL_RENEWALS_MAX) {
+        seat->renewals++;
+        seat->check_us = now + P2_WALL_SLACK_US;
+        return true;
+    }
     if (used >= limit) {
         bool is_first = !seat->was_over;
         seat->was_over = true;
@@ -38,7 +67,7 @@ static bool is_excused(struct p2_seat *seat, uint64_t used, uint64_t limit, uint
         return is_first;
     }
     if (seat->renewals == P2_WALL_RENEWALS_MAX ||
-        (used == seat->wall_used_us && !is_held_up(seat->pid))) {
+        (used == seat->wall_used_us && !condition.is_held_up)) {
         return false;
     }
     seat->renewals++;

@@ -77,7 +77,7 @@ static void on_done(void *ctx, const struct p2_task_result *result)
 }
 
 /* Submits and turns the loop until the callback came. */
-static int run_task(struct p2_runner *runner, const struct p2_task *task)
+static int run_task(struct p2_runner *runner, const struct p2_exec_task *task)
 {
     runner->is_done = false;
     memset(&runner->result, 0, sizeof runner->result);
@@ -88,12 +88,12 @@ static int run_task(struct p2_runner *runner, const struct p2_task *task)
     return error;
 }
 
-int p2_runner_run(struct p2_runner *runner, const struct p2_task *task,
+int p2_runner_run(struct p2_runner *runner, const struct p2_exec_task *task,
                   const struct p2c2r_bytes *blobs, uint32_t blob_count, uint8_t *output,
                   size_t capacity, struct p2_run_result *ret_result)
 {
     struct p2_blob_handle handles[P2C2R_BLOBS_MAX];
-    struct p2_task copy = *task;
+    struct p2_exec_task copy = *task;
     uint32_t put = 0;
     int error = blob_count <= P2C2R_BLOBS_MAX ? P2_OK : P2_E_INVALID;
     while (error == P2_OK && put < blob_count) {

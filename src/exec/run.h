@@ -28,7 +28,7 @@ void p2_runner_close(struct p2_runner *runner);
  * blobs[blob_count] are put in for the time of the call. The result goes to output[capacity].
  * 0 when the task ended, however it did; P2_E_NOMEM, and errors of p2_pool_submit and
  * p2_pool_blob_put. */
-int p2_runner_run(struct p2_runner *runner, const struct p2_task *task,
+int p2_runner_run(struct p2_runner *runner, const struct p2_exec_task *task,
                   const struct p2c2r_bytes *blobs, uint32_t blob_count, uint8_t *output,
                   size_t capacity, struct p2_run_result *ret_result);
 

@@ -51,7 +51,7 @@ static void on_task(void *ctx, const struct p2_task_result *result);
 static int submit(struct self_test *test, enum p2_task_operation operation)
 {
     const struct p2c2r_kernel_case *test_case = &test->harness->test_case;
-    struct p2_task task = {
+    struct p2_exec_task task = {
         .authority = test->options.tag,
         .kernel = (uint32_t)test->kernel,
         .operation = operation,

@@ -87,8 +87,8 @@ static uint32_t rounded(size_t size)
     return ((uint32_t)size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-int p2_slot_add(struct p2_slot *slot, const struct p2_task *task, const struct p2_slot_blob *blobs,
-                size_t output_capacity)
+int p2_slot_add(struct p2_slot *slot, const struct p2_exec_task *task,
+                const struct p2_slot_blob *blobs, size_t output_capacity)
 {
     if (task->input.size > P2_SLOT_INPUT_BYTES || task->result.size > P2_SLOT_RESULT_BYTES ||
         output_capacity > P2_SLOT_OUTPUT_BYTES || task->blob_count > P2C2R_BLOBS_MAX) {

@@ -131,8 +131,8 @@ void p2_slot_begin(struct p2_slot *slot);
 /* Copies `task` into the hand-over. blobs[task->blob_count] are its blobs' places; the capacity is
  * in bytes, at most P2_SLOT_OUTPUT_BYTES. P2_E_FULL when the hand-over has no room for it,
  * P2_E_TOO_BIG when no hand-over ever has. Cost: the input's bytes. */
-int p2_slot_add(struct p2_slot *slot, const struct p2_task *task, const struct p2_slot_blob *blobs,
-                size_t output_capacity);
+int p2_slot_add(struct p2_slot *slot, const struct p2_exec_task *task,
+                const struct p2_slot_blob *blobs, size_t output_capacity);
 
 /* Makes the hand-over visible to the worker. The caller then signals it. */
 void p2_slot_publish(struct p2_slot *slot);

@@ -74,7 +74,7 @@ struct p2_task_result {
  * has returned. May call every function of the pool. */
 typedef void (*p2_task_done_cb)(void *ctx, const struct p2_task_result *result);
 
-struct p2_task {
+struct p2_exec_task {
     uint64_t authority; /* tag of p2_pool_authority_add */
     uint32_t kernel;    /* index into the pool's kernel table */
     enum p2_task_operation operation;

@@ -36,7 +36,8 @@ _Noreturn void p2_worker_main(struct p2_lockdown *lock, const struct p2_worker *
  * socket: only death by SIGSYS proves that the lock holds. */
 _Noreturn void p2_worker_probe(struct p2_lockdown *lock, const struct p2_worker *worker);
 
-/* Locks down as p2_worker_main does and blocks for ever: the init of the pid namespace. */
+/* Locks down as p2_worker_main does and blocks until the other end of its wake descriptor, a pipe,
+ * is gone: the init of the pid namespace. */
 _Noreturn void p2_worker_hold(struct p2_lockdown *lock, const struct p2_worker *worker);
 
 #endif

@@ -129,7 +129,7 @@ static enum p2_result_status submit(struct p2_lease_runs *runs, struct run *run,
                                     const struct p2_msg_lease *lease,
                                     const struct p2_lease_place *place)
 {
-    const struct p2_task task = {
+    const struct p2_exec_task task = {
         .authority = runs->options.tag,
         .kernel = place->kernel,
         .operation = P2_TASK_RUN,

@@ -201,8 +201,9 @@ static void compress_generate(uint64_t seed, uint32_t index, struct p2c2r_kernel
     uint8_t *content = test_case->input + P2_COMPRESS_HEADER_BYTES;
     /* Sizes from 1 KiB to 256 KiB, small ones as frequent as large ones. */
     const uint32_t doubling = p2_kernel_random_below(&random, 8);
+    const uint32_t least = test_case->is_small != 0 ? 16 : 1024; /* to 4 KiB when small */
     const size_t size =
-        ((size_t)1024 << doubling) + p2_kernel_random_below(&random, 1024u << doubling);
+        ((size_t)least << doubling) + p2_kernel_random_below(&random, least << doubling);
     const uint32_t kind = p2_kernel_random_below(&random, 10);
     p2_store_le32(test_case->input, (uint32_t)p2_kernel_random_between(&random, 1, 6));
     if (kind < 4) {

@@ -165,7 +165,8 @@ void p2_dialogue_generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_cas
     const uint32_t topics = 1 + p2_kernel_random_below(&random, P2_DIALOGUE_TOPICS_MAX);
     const uint32_t fewest = 3 + p2_kernel_random_below(&random, 6);
     const uint32_t most = fewest + 8 + p2_kernel_random_below(&random, 24);
-    const uint32_t candidates = 4 + p2_kernel_random_below(&random, 29);
+    uint32_t candidates = 4 + p2_kernel_random_below(&random, 29);
+    candidates = test_case->is_small != 0 ? 1 + candidates / 8 : candidates;
     uint8_t *at = write_chain(&vocabulary, &random, input + P2_DIALOGUE_HEADER_BYTES, &edges);
     at = write_words(&vocabulary, &random, moods + topics, at);
     memmove(at, text, vocabulary.text_bytes);

@@ -19,7 +19,7 @@
 
 struct p2_harness {
     const struct p2c2r_kernel *kernel;
-    struct p2c2r_kernel_case test_case; /* the current input and blobs */
+    struct p2c2r_kernel_case test_case; /* the current input and blobs; is_small stays as set */
     uint8_t *output;                    /* of run */
     uint8_t *canonical;                 /* of canonical */
     uint8_t *mutant;                    /* of p2_harness_mutate */

@@ -181,11 +181,11 @@ static void put(const struct canvas *canvas, int x, int y, int z, enum p2_materi
     }
 }
 
-static void draw_column(const struct p2_island *island, const struct canvas *canvas, int x, int z)
+/* `slope`: how much higher the ground is at x + 1. */
+static void draw_column(const struct p2_island *island, const struct canvas *canvas, int x, int z,
+                        int ground, int slope)
 {
     uint8_t *column = voxel_at(canvas, x, 0, z);
-    int ground = p2_island_ground(island, x, z);
-    int slope = p2_island_ground(island, x + 1, z) - ground;
     int ragged = (int)(hash3(island->seed + 7, x, z) & 3u);
     enum p2_material cover = P2_MATERIAL_GRASS, under = P2_MATERIAL_DIRT;
     if (ground <= P2_ISLAND_SEA + 1) {
@@ -197,7 +197,7 @@ static void draw_column(const struct p2_island *island, const struct canvas *can
         cover = under = P2_MATERIAL_STONE;
     }
     for (int y = 0; y < ground; y++) {
-        bool is_ore = (hash3(island->seed + 9, x * 64 + y, z) & 127u) == 0;
+        bool is_ore = y < ground - 4 && (hash3(island->seed + 9, x * 64 + y, z) & 127u) == 0;
         column[y] = (uint8_t)(y == ground - 1   ? cover
                               : y >= ground - 4 ? under
                               : is_ore          ? P2_MATERIAL_ORE
@@ -333,8 +333,11 @@ void p2_island_chunk(const struct p2_island *island, unsigned cx, unsigned cz, u
     struct canvas canvas = {voxels, (int)cx * P2_VOXEL_CHUNK, (int)cz * P2_VOXEL_CHUNK};
     memset(voxels, 0, P2_CHUNK_VOXELS);
     for (int z = canvas.z0; z < canvas.z0 + P2_VOXEL_CHUNK; z++) {
+        int ground = p2_island_ground(island, canvas.x0, z);
         for (int x = canvas.x0; x < canvas.x0 + P2_VOXEL_CHUNK; x++) {
-            draw_column(island, &canvas, x, z);
+            int next = p2_island_ground(island, x + 1, z);
+            draw_column(island, &canvas, x, z, ground, next - ground);
+            ground = next;
         }
     }
     for (unsigned i = 0; i < P2_ISLAND_CAVES; i++) {

@@ -161,15 +161,19 @@ void p2_path_generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_case *t
                             &random};
     /* Most of a game's batches look at the 128 x 128 cells around a group; few at a whole map. */
     const uint32_t size = p2_kernel_random_below(&random, 100);
-    if (size >= 97) {
+    if (test_case->is_small != 0) {
+        canvas.width = p2_kernel_random_between(&random, 12, 48);
+        canvas.height = p2_kernel_random_between(&random, 12, 48);
+    } else if (size >= 97) {
         canvas.width = canvas.height = (int32_t)P2_PATH_SIDE_MAX;
     } else if (size >= 40) {
         canvas.width = p2_kernel_random_between(&random, 48, 256);
         canvas.height = p2_kernel_random_between(&random, 48, 256);
     }
-    const uint32_t queries = p2_kernel_random_percent(&random, 50)
-                                 ? 32
-                                 : (uint32_t)p2_kernel_random_between(&random, 8, 64);
+    uint32_t queries = p2_kernel_random_percent(&random, 50)
+                           ? 32
+                           : (uint32_t)p2_kernel_random_between(&random, 8, 64);
+    queries = test_case->is_small != 0 ? 1 + queries / 8 : queries;
     draw[p2_kernel_random_below(&random, 5)](&canvas);
 
     uint8_t *at = test_case->input;

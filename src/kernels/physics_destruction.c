@@ -421,7 +421,8 @@ static void destruction_generate(uint64_t seed, uint32_t index, struct p2c2r_ker
     struct destruction_scene scene = {p2_kernel_random_start(seed, index), {0, 0, 0}, NULL};
     struct p2_pack out = p2_pack_start(test_case->input, P2C2R_INPUT_MAX);
     for (size_t axis = 0; axis < 3; axis++) {
-        scene.size[axis] = (uint32_t)p2_kernel_random_between(&scene.random, 12, 61);
+        const int32_t most = test_case->is_small != 0 ? 18 : 61;
+        scene.size[axis] = (uint32_t)p2_kernel_random_between(&scene.random, 12, most);
         p2_pack_u8(&out, (uint8_t)scene.size[axis]);
     }
     uint32_t voxels = scene.size[0] * scene.size[1] * scene.size[2]; /* at most 61^3 = 226,981 */

@@ -471,7 +471,8 @@ static void fluid_generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_ca
     struct p2_pack out = p2_pack_start(test_case->input, P2C2R_INPUT_MAX);
     size_t cells = 1;
     for (size_t axis = 0; axis < 3; axis++) {
-        scene.size[axis] = (uint32_t)p2_kernel_random_between(&scene.random, 8, 64);
+        const int32_t most = test_case->is_small != 0 ? 16 : 64;
+        scene.size[axis] = (uint32_t)p2_kernel_random_between(&scene.random, 8, most);
         cells *= scene.size[axis];
         p2_pack_u8(&out, (uint8_t)scene.size[axis]);
     }

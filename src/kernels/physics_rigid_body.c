@@ -677,6 +677,10 @@ static void rigid_generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_ca
     uint32_t statics =
         p2_kernel_random_percent(&scene.random, 40) ? p2_kernel_random_below(&scene.random, 40) : 0;
     scene.bodies = (uint32_t)p2_kernel_random_between(&scene.random, 1, P2_RIGID_BODIES_MAX);
+    if (test_case->is_small != 0) {
+        statics %= 6;
+        scene.bodies = 1 + scene.bodies % 10;
+    }
     p2_pack_u16(&scene.out, (uint16_t)scene.bodies);
     p2_pack_u16(&scene.out, (uint16_t)statics);
     p2_pack_u8(&scene.out, 1);

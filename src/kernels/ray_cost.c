@@ -120,7 +120,7 @@ void p2_ray_looks_pixels(struct p2_ray_looks *looks, const struct p2_ray_view *v
 {
     struct listing list = {pixels, bytes, count, view->tile_w, 0, 0};
     struct reservoir found[2] = {{.seen = 0}, {.seen = 0}};
-    p2_ray_looks_list(looks, count, budget, random);
+    p2_ray_looks_list(looks, count, P2_RAY_SPOTS, budget, random);
     for (unsigned i = 0; i < count; i++) {
         unsigned equal = equal_listed(&list, i);
         if (equal < 2) {
@@ -131,17 +131,18 @@ void p2_ray_looks_pixels(struct p2_ray_looks *looks, const struct p2_ray_view *v
     keep_suspects(looks, &found[1]);
 }
 
-void p2_ray_looks_list(struct p2_ray_looks *looks, unsigned count, uint32_t budget,
+void p2_ray_looks_list(struct p2_ray_looks *looks, unsigned count, unsigned spots, uint32_t budget,
                        struct p2_kernel_random *random)
 {
-    *looks = (struct p2_ray_looks){.random = random, .width = count, .budget = budget};
-    looks->start = p2_kernel_random_below(random, P2_RAY_SPOTS);
+    *looks = (struct p2_ray_looks){
+        .random = random, .width = count, .spots_max = spots, .budget = budget};
+    looks->start = p2_kernel_random_below(random, spots);
 }
 
 void p2_ray_looks_tile(struct p2_ray_looks *looks, const struct p2_ray_view *view,
                        const uint8_t *bytes, uint32_t budget, struct p2_kernel_random *random)
 {
-    p2_ray_looks_list(looks, view->tile_w, budget, random);
+    p2_ray_looks_list(looks, view->tile_w, P2_RAY_SPOTS, budget, random);
     looks->height = view->tile_h;
     find_suspects(looks, bytes);
 }
@@ -169,7 +170,7 @@ bool p2_ray_looks_next(struct p2_ray_looks *looks, const struct p2_ray_view *vie
     if (is_spent && looks->spots >= P2_RAY_SPOTS_MIN) {
         return false;
     }
-    bool has_spots = looks->spots < P2_RAY_SPOTS;
+    bool has_spots = looks->spots < looks->spots_max;
     if (!is_spent && looks->suspects < looks->suspect_count &&
         (looks->suspects < looks->spots || !has_spots)) {
         *ret_at = looks->suspect[looks->suspects++];
@@ -178,16 +179,36 @@ bool p2_ray_looks_next(struct p2_ray_looks *looks, const struct p2_ray_view *vie
     if (!has_spots) {
         return false;
     }
-    /* 13 has no factor in common with 32, so every spot comes once, neighbours far apart. */
-    unsigned piece = (looks->start + 13u * looks->spots) % P2_RAY_SPOTS;
+    /* 13 is odd, so every spot comes once, neighbours far apart. */
+    unsigned piece = (looks->start + 13u * looks->spots) % looks->spots_max;
     looks->spots++;
     if (looks->height == 0) {
-        *ret_at = pick(looks->width, piece, P2_RAY_SPOTS, looks->random);
+        *ret_at = pick(looks->width, piece, looks->spots_max, looks->random);
     } else {
         unsigned x = pick(looks->width, piece & 7u, 8, looks->random);
         *ret_at = pick(looks->height, piece >> 3, 4, looks->random) * looks->width + x;
     }
     return true;
+}
+
+int p2_ray_looks_check(struct p2_ray_looks *looks, const struct p2_ray_view *view,
+                       struct p2c2r_bytes result, p2_ray_place_fn is_right, void *task)
+{
+    unsigned at;
+    while (p2_ray_looks_next(looks, view, &at)) {
+        if (!is_right(task, result, at)) {
+            return P2C2R_KERNEL_BAD_RESULT;
+        }
+    }
+    return P2C2R_KERNEL_OK;
+}
+
+int p2_ray_room(const struct p2c2r_kernel_args *args, size_t size)
+{
+    if (args->output_capacity < size) {
+        return P2C2R_KERNEL_OUTPUT_FULL;
+    }
+    return args->arena_size < P2_RAY_ARENA_BYTES ? P2C2R_KERNEL_ARENA_FULL : P2C2R_KERNEL_OK;
 }
 
 bool p2_ray_faces_are_valid(const uint8_t *faces, unsigned count)
@@ -256,6 +277,19 @@ void p2_ray_sampler_end(struct p2_ray_sampler *sampler)
 uint64_t p2_ray_sampler_units(const struct p2_ray_sampler *sampler, unsigned pixels)
 {
     return 1 + (START_TILE_NS + sampler->ns * pixels / sampler->count) / 1000u;
+}
+
+uint64_t p2_ray_sampler_tile(struct p2_ray_sampler *sampler,
+                             void (*work)(void *task, unsigned x, unsigned y), void *task)
+{
+    for (unsigned i = 0; i < P2_RAY_SAMPLES; i++) {
+        unsigned x, y;
+        p2_ray_sampler_pixel(sampler, i, &x, &y);
+        p2_ray_sampler_begin(sampler, x, y);
+        work(task, x, y);
+        p2_ray_sampler_end(sampler);
+    }
+    return p2_ray_sampler_units(sampler, sampler->view->tile_w * sampler->view->tile_h);
 }
 
 uint64_t p2_ray_list_units(const struct p2_ray_view *view, unsigned count, unsigned samples)

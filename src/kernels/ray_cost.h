@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#define P2_RAY_SPOTS     32u
+#define P2_RAY_SPOTS     32u /* of a tile and of a list that neighbours tell something about */
 #define P2_RAY_SPOTS_MIN 8u
 #define P2_RAY_SUSPECTS  32u
 
@@ -24,7 +24,7 @@ struct p2_ray_looks {
     struct p2_kernel_random *random;
     unsigned width, height;           /* of the result; height 0: a list of `width` places */
     unsigned start;                   /* of the order of spots */
-    unsigned spots;                   /* looked at */
+    unsigned spots_max, spots;        /* to be looked at, looked at */
     unsigned suspect_count, suspects; /* found, looked at */
     uint16_t suspect[P2_RAY_SUSPECTS];
     uint32_t budget; /* nanoseconds, as the cost model prices the work */
@@ -34,8 +34,9 @@ struct p2_ray_looks {
 void p2_ray_looks_tile(struct p2_ray_looks *looks, const struct p2_ray_view *view,
                        const uint8_t *bytes, uint32_t budget, struct p2_kernel_random *random);
 
-/* Starts to look at a list of `count` (1..4096) places, whose neighbours tell nothing: no suspects. */
-void p2_ray_looks_list(struct p2_ray_looks *looks, unsigned count, uint32_t budget,
+/* Starts to look at a list of `count` (1..4096) places, whose neighbours tell nothing: no suspects,
+ * and `spots` (a power of two from 32 to 256) instead of P2_RAY_SPOTS places. */
+void p2_ray_looks_list(struct p2_ray_looks *looks, unsigned count, unsigned spots, uint32_t budget,
                        struct p2_kernel_random *random);
 
 /* The same for `count` listed pixels of a tile: u16 pixels[count] (little-endian), y * tile_w + x,
@@ -47,6 +48,16 @@ void p2_ray_looks_pixels(struct p2_ray_looks *looks, const struct p2_ray_view *v
 /* The next place, as a number in the result. Returns false when the check has looked at enough. */
 bool p2_ray_looks_next(struct p2_ray_looks *looks, const struct p2_ray_view *view,
                        unsigned *ret_at);
+
+/* Looks at all of them: BAD_RESULT at the first that is_right refuses, OK when none is left. `task`
+ * is passed on; its work must be counted in `view`. */
+typedef bool (*p2_ray_place_fn)(void *task, struct p2c2r_bytes result, unsigned at);
+int p2_ray_looks_check(struct p2_ray_looks *looks, const struct p2_ray_view *view,
+                       struct p2c2r_bytes result, p2_ray_place_fn is_right, void *task);
+
+/* What a run needs before it begins: OUTPUT_FULL without room for `size` bytes, ARENA_FULL without
+ * the arena of all ray kernels, else OK. */
+int p2_ray_room(const struct p2c2r_kernel_args *args, size_t size);
 
 /* The work of a check that ends within 50 us, the most an event loop may spend: the rest is for
  * reading the input, finding suspects, the look that passes the budget, and a cold cache. */
@@ -86,6 +97,10 @@ void p2_ray_sampler_end(struct p2_ray_sampler *sampler);
 
 /* Cost units of `pixels` pixels. */
 uint64_t p2_ray_sampler_units(const struct p2_ray_sampler *sampler, unsigned pixels);
+
+/* All of that for a whole tile; `work` does a pixel's, counted in the sampler's view. */
+uint64_t p2_ray_sampler_tile(struct p2_ray_sampler *sampler,
+                             void (*work)(void *task, unsigned x, unsigned y), void *task);
 
 /* Cost units of `count` things when the view's counters hold the work of `samples` of them. */
 uint64_t p2_ray_list_units(const struct p2_ray_view *view, unsigned count, unsigned samples);

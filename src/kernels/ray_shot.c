@@ -109,25 +109,30 @@ bool p2_ray_shot_tile(struct p2_ray_shot *shot, unsigned index)
 
 /* ---- chunks in reach ------------------------------------------------------------------------ */
 
-static void mark(bool marks[P2_VOXEL_CHUNKS], float x, float z)
+/* How often each chunk was met. At most 45 rays of 80 steps with 13 marks: no overflow. */
+struct reach {
+    uint16_t marks[P2_VOXEL_CHUNKS];
+};
+
+static void mark(struct reach *reach, float x, float z)
 {
     if (x >= 0.0F && x < 256.0F && z >= 0.0F && z < 256.0F) {
-        marks[((unsigned)z >> 5) * P2_VOXEL_CHUNKS_SIDE + ((unsigned)x >> 5)] = true;
+        reach->marks[((unsigned)z >> 5) * P2_VOXEL_CHUNKS_SIDE + ((unsigned)x >> 5)]++;
     }
 }
 
-static void mark_around(bool marks[P2_VOXEL_CHUNKS], float x, float z, float margin)
+static void mark_around(struct reach *reach, float x, float z, float margin)
 {
     for (int i = -1; i <= 1; i++) {
         for (int k = -1; k <= 1; k++) {
-            mark(marks, x + (float)i * margin, z + (float)k * margin);
+            mark(reach, x + (float)i * margin, z + (float)k * margin);
         }
     }
 }
 
 /* Marks what one ray passes, in steps of 6 voxels, and what may shade it. */
-static void mark_ray(bool marks[P2_VOXEL_CHUNKS], const struct p2_ray_shot *shot,
-                     const struct p2_ray *ray, float margin, bool is_mirrored)
+static void mark_ray(struct reach *reach, const struct p2_ray_shot *shot, const struct p2_ray *ray,
+                     float margin, bool is_mirrored)
 {
     float sun_y = shot->sun[1] > 1024 ? (float)shot->sun[1] : 1024.0F;
     float shift_x = (float)shot->sun[0] / sun_y, shift_z = (float)shot->sun[2] / sun_y;
@@ -141,22 +146,23 @@ static void mark_ray(bool marks[P2_VOXEL_CHUNKS], const struct p2_ray_shot *shot
         if (y > 70.0F) {
             continue;
         }
-        mark_around(marks, x, z, margin);
+        mark_around(reach, x, z, margin);
         for (int k = 1; k <= 4; k++) {
             float rise = SHADOW_RISE * 0.25F * (float)k;
-            mark(marks, x + shift_x * rise, z + shift_z * rise);
+            mark(reach, x + shift_x * rise, z + shift_z * rise);
         }
     }
 }
 
-void p2_ray_shot_reach(struct p2_ray_shot *shot, float margin, bool is_mirrored)
+/* Follows rays through every `stride`-th point of a lattice of 9 x 5 over the tile. */
+static void mark_tile(struct reach *reach, const struct p2_ray_shot *shot, float margin,
+                      bool is_mirrored, int stride)
 {
-    bool marks[P2_VOXEL_CHUNKS] = {false};
     struct p2_ray ray;
     struct p2_vec3 eye = {(float)shot->position[0] * 0x1p-16F, (float)shot->position[1] * 0x1p-16F,
                           (float)shot->position[2] * 0x1p-16F};
-    for (int row = 0; row <= 4; row++) {
-        for (int column = 0; column <= 8; column++) {
+    for (int row = 0; row <= 4; row += stride) {
+        for (int column = 0; column <= 8; column += stride) {
             float px = (float)shot->tile_x + (float)shot->tile_w * 0.125F * (float)column;
             float py = (float)shot->tile_y + (float)shot->tile_h * 0.25F * (float)row;
             float u = 2.0F * px / (float)shot->picture_w - 1.0F;
@@ -167,12 +173,16 @@ void p2_ray_shot_reach(struct p2_ray_shot *shot, float margin, bool is_mirrored)
                 d[i] = d[i] * 0x1p-16F;
             }
             p2_ray_set(&ray, eye, (struct p2_vec3){d[0], d[1], d[2]});
-            mark_ray(marks, shot, &ray, margin, is_mirrored);
+            mark_ray(reach, shot, &ray, margin, is_mirrored);
         }
     }
+}
+
+static void list_chunks(struct p2_ray_shot *shot, const struct reach *reach)
+{
     shot->chunk_count = 0;
     for (unsigned i = 0; i < P2_VOXEL_CHUNKS; i++) {
-        if (marks[i]) {
+        if (reach->marks[i] > 0) {
             shot->chunks[shot->chunk_count][0] = (uint8_t)(i % P2_VOXEL_CHUNKS_SIDE);
             shot->chunks[shot->chunk_count++][1] = (uint8_t)(i / P2_VOXEL_CHUNKS_SIDE);
         }
@@ -181,6 +191,29 @@ void p2_ray_shot_reach(struct p2_ray_shot *shot, float margin, bool is_mirrored)
         shot->chunks[0][0] = shot->chunks[0][1] = P2_VOXEL_CHUNKS_SIDE / 2;
         shot->chunk_count = 1;
     }
+}
+
+void p2_ray_shot_reach(struct p2_ray_shot *shot, float margin, bool is_mirrored)
+{
+    struct reach reach = {{0}};
+    mark_tile(&reach, shot, margin, is_mirrored, 1);
+    list_chunks(shot, &reach);
+}
+
+/* Lists only the chunks that are met most often: a small case makes no others. */
+static void reach_few(struct p2_ray_shot *shot, float margin, bool is_mirrored, unsigned count)
+{
+    struct reach reach = {{0}}, few = {{0}};
+    mark_tile(&reach, shot, margin, is_mirrored, 4);
+    for (; count > 0; count--) {
+        unsigned best = 0;
+        for (unsigned i = 1; i < P2_VOXEL_CHUNKS; i++) {
+            best = reach.marks[i] > reach.marks[best] ? i : best;
+        }
+        few.marks[best] = reach.marks[best];
+        reach.marks[best] = 0;
+    }
+    list_chunks(shot, &few);
 }
 
 static bool is_near_chunk(const struct p2_island_lamp *lamp, const uint8_t chunk[2])
@@ -304,6 +337,17 @@ static void random_camera(struct p2_ray_shot *shot, const struct p2_island *isla
     (void)p2_ray_shot_tile(shot, sky + p2_kernel_random_below(random, tiles - sky));
 }
 
+/* Makes the tile a piece of itself, of at most 8 x 8 pixels. */
+static void cut_tile(struct p2_ray_shot *shot, struct p2_kernel_random *random)
+{
+    unsigned w = 1 + p2_kernel_random_below(random, shot->tile_w < 8 ? shot->tile_w : 8);
+    unsigned h = 1 + p2_kernel_random_below(random, shot->tile_h < 8 ? shot->tile_h : 8);
+    shot->tile_x = (uint16_t)(shot->tile_x + p2_kernel_random_below(random, shot->tile_w - w + 1));
+    shot->tile_y = (uint16_t)(shot->tile_y + p2_kernel_random_below(random, shot->tile_h - h + 1));
+    shot->tile_w = (uint8_t)w;
+    shot->tile_h = (uint8_t)h;
+}
+
 void p2_ray_shot_generate(struct p2_ray_shot *shot, struct p2_kernel_random *random, float margin,
                           bool is_mirrored, struct p2c2r_kernel_case *test_case)
 {
@@ -316,7 +360,12 @@ void p2_ray_shot_generate(struct p2_ray_shot *shot, struct p2_kernel_random *ran
     p2_ray_shot_daytime(shot, (enum p2_daytime)p2_kernel_random_below(random, P2_DAYTIMES));
     shot->rays = ray_choices[p2_kernel_random_below(random, 8)];
     shot->phase = (uint8_t)p2_kernel_random_below(random, 256);
-    p2_ray_shot_reach(shot, margin, is_mirrored);
+    if (test_case->is_small != 0) {
+        cut_tile(shot, random);
+        reach_few(shot, margin, is_mirrored, 1 + p2_kernel_random_below(random, 2));
+    } else {
+        p2_ray_shot_reach(shot, margin, is_mirrored);
+    }
     p2_ray_shot_lamps(shot, &island);
     p2_ray_shot_blobs(shot, &island, scratch, test_case);
 }

@@ -25,8 +25,8 @@
  * rt_render_tile lacks and can be added to its levels. Limits as rt_render_tile.
  *
  * check: no value above 120 (or 255 in a tile); then what secret and conspicuous pixels of a tile (as
- * in rt_render_tile.h) or one secret face in each of 32 stretches of a list get is gathered again.
- * Its bound, 200 us, is more than an event loop has: a host runs it in its pool. */
+ * in rt_render_tile.h) or one secret face in each of 128 stretches of a list get is gathered again.
+ * Its bound, 600 us, is more than an event loop has: a host runs it in its pool. */
 #ifndef P2_KERNELS_RT_GLOBAL_ILLUMINATION_H
 #define P2_KERNELS_RT_GLOBAL_ILLUMINATION_H
 

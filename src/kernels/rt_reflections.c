@@ -66,11 +66,9 @@ static int run(const struct p2c2r_kernel_args *args, size_t *ret_size)
         return P2C2R_KERNEL_BAD_INPUT;
     }
     unsigned count = result_count(&task);
-    if (args->output_capacity < count) {
-        return P2C2R_KERNEL_OUTPUT_FULL;
-    }
-    if (args->arena_size < P2_RAY_ARENA_BYTES) {
-        return P2C2R_KERNEL_ARENA_FULL;
+    int room = p2_ray_room(args, count);
+    if (room != P2C2R_KERNEL_OK) {
+        return room;
     }
     p2_ray_view_remember(&task.view, args->arena);
     for (unsigned i = 0; i < count; i++) {
@@ -78,6 +76,11 @@ static int run(const struct p2c2r_kernel_args *args, size_t *ret_size)
     }
     *ret_size = count;
     return P2C2R_KERNEL_OK;
+}
+
+static bool place_is_right(void *task, struct p2c2r_bytes result, unsigned at)
+{
+    return result.data[at] == result_byte(task, at);
 }
 
 static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result, uint64_t secret)
@@ -92,19 +95,13 @@ static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result
     }
     struct p2_kernel_random random = p2_kernel_random_start(secret, KERNEL_VERSION);
     struct p2_ray_looks looks;
-    unsigned at;
     if (task.count > 0) {
         p2_ray_looks_pixels(&looks, &task.view, task.pixels, count, result.data, P2_RAY_CHECK_NS,
                             &random);
     } else {
         p2_ray_looks_tile(&looks, &task.view, result.data, P2_RAY_CHECK_NS, &random);
     }
-    while (p2_ray_looks_next(&looks, &task.view, &at)) {
-        if (result.data[at] != result_byte(&task, at)) {
-            return P2C2R_KERNEL_BAD_RESULT;
-        }
-    }
-    return P2C2R_KERNEL_OK;
+    return p2_ray_looks_check(&looks, &task.view, result, place_is_right, &task);
 }
 
 static uint64_t cost(struct p2c2r_bytes input, const struct p2c2r_bytes *blobs, uint32_t blob_count)

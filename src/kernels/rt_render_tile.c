@@ -23,11 +23,9 @@ static int run(const struct p2c2r_kernel_args *args, size_t *ret_size)
         return P2C2R_KERNEL_BAD_INPUT;
     }
     size_t size = (size_t)view.tile_w * view.tile_h;
-    if (args->output_capacity < size) {
-        return P2C2R_KERNEL_OUTPUT_FULL;
-    }
-    if (args->arena_size < P2_RAY_ARENA_BYTES) {
-        return P2C2R_KERNEL_ARENA_FULL;
+    int room = p2_ray_room(args, size);
+    if (room != P2C2R_KERNEL_OK) {
+        return room;
     }
     p2_ray_view_remember(&view, args->arena);
     for (unsigned y = 0; y < view.tile_h; y++) {
@@ -37,6 +35,12 @@ static int run(const struct p2c2r_kernel_args *args, size_t *ret_size)
     }
     *ret_size = size;
     return P2C2R_KERNEL_OK;
+}
+
+static bool pixel_is_right(void *task, struct p2c2r_bytes result, unsigned at)
+{
+    struct p2_ray_view *view = task;
+    return result.data[at] == p2_ray_pixel(view, at % view->tile_w, at / view->tile_w, 0);
 }
 
 static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result, uint64_t secret)
@@ -50,14 +54,13 @@ static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result
     }
     struct p2_kernel_random random = p2_kernel_random_start(secret, KERNEL_VERSION);
     struct p2_ray_looks looks;
-    unsigned at;
     p2_ray_looks_tile(&looks, &view, result.data, P2_RAY_CHECK_NS, &random);
-    while (p2_ray_looks_next(&looks, &view, &at)) {
-        if (result.data[at] != p2_ray_pixel(&view, at % view.tile_w, at / view.tile_w, 0)) {
-            return P2C2R_KERNEL_BAD_RESULT;
-        }
-    }
-    return P2C2R_KERNEL_OK;
+    return p2_ray_looks_check(&looks, &view, result, pixel_is_right, &view);
+}
+
+static void sample(void *task, unsigned x, unsigned y)
+{
+    (void)p2_ray_pixel(task, x, y, 0);
 }
 
 static uint64_t cost(struct p2c2r_bytes input, const struct p2c2r_bytes *blobs, uint32_t blob_count)
@@ -68,14 +71,7 @@ static uint64_t cost(struct p2c2r_bytes input, const struct p2c2r_bytes *blobs, 
     }
     struct p2_ray_sampler sampler;
     p2_ray_sampler_start(&sampler, &view, 4.0F);
-    for (unsigned i = 0; i < P2_RAY_SAMPLES; i++) {
-        unsigned x, y;
-        p2_ray_sampler_pixel(&sampler, i, &x, &y);
-        p2_ray_sampler_begin(&sampler, x, y);
-        (void)p2_ray_pixel(&view, x, y, 0);
-        p2_ray_sampler_end(&sampler);
-    }
-    return p2_ray_sampler_units(&sampler, view.tile_w * view.tile_h);
+    return p2_ray_sampler_tile(&sampler, sample, &view);
 }
 
 static void generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_case *test_case)

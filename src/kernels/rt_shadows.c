@@ -67,11 +67,9 @@ static int run(const struct p2c2r_kernel_args *args, size_t *ret_size)
     if (!read_input(&task, args->input, args->blobs, args->blob_count)) {
         return P2C2R_KERNEL_BAD_INPUT;
     }
-    if (args->output_capacity < result_size(&task)) {
-        return P2C2R_KERNEL_OUTPUT_FULL;
-    }
-    if (args->arena_size < P2_RAY_ARENA_BYTES) {
-        return P2C2R_KERNEL_ARENA_FULL;
+    int room = p2_ray_room(args, result_size(&task));
+    if (room != P2C2R_KERNEL_OK) {
+        return room;
     }
     struct p2_ray_view *view = &task.view;
     if (task.mode == MODE_FACES) {
@@ -123,13 +121,15 @@ static bool face_masks_are_possible(const struct task *task, const uint8_t *mask
     return wrong == 0;
 }
 
-static bool place_is_right(struct task *task, const uint8_t *result, unsigned at)
+static bool place_is_right(void *checked, struct p2c2r_bytes result, unsigned at)
 {
+    struct task *task = checked;
     if (task->mode == MODE_FACES) {
-        return p2_load_le32(result + (size_t)at * 4) ==
+        return p2_load_le32(result.data + (size_t)at * 4) ==
                face_mask(&task->view, task->faces + (size_t)at * 4);
     }
-    return result[at] == pixel_mask(&task->view, at % task->view.tile_w, at / task->view.tile_w);
+    return result.data[at] ==
+           pixel_mask(&task->view, at % task->view.tile_w, at / task->view.tile_w);
 }
 
 static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result, uint64_t secret)
@@ -145,18 +145,17 @@ static int check(const struct p2c2r_kernel_args *args, struct p2c2r_bytes result
     }
     struct p2_kernel_random random = p2_kernel_random_start(secret, KERNEL_VERSION);
     struct p2_ray_looks looks;
-    unsigned at;
     if (task.mode == MODE_FACES) {
-        p2_ray_looks_list(&looks, task.count, P2_RAY_CHECK_NS, &random);
+        p2_ray_looks_list(&looks, task.count, P2_RAY_SPOTS, P2_RAY_CHECK_NS, &random);
     } else {
         p2_ray_looks_tile(&looks, &task.view, result.data, P2_RAY_CHECK_NS, &random);
     }
-    while (p2_ray_looks_next(&looks, &task.view, &at)) {
-        if (!place_is_right(&task, result.data, at)) {
-            return P2C2R_KERNEL_BAD_RESULT;
-        }
-    }
-    return P2C2R_KERNEL_OK;
+    return p2_ray_looks_check(&looks, &task.view, result, place_is_right, &task);
+}
+
+static void sample(void *task, unsigned x, unsigned y)
+{
+    (void)pixel_mask(&((struct task *)task)->view, x, y);
 }
 
 static uint64_t cost(struct p2c2r_bytes input, const struct p2c2r_bytes *blobs, uint32_t blob_count)
@@ -175,14 +174,7 @@ static uint64_t cost(struct p2c2r_bytes input, const struct p2c2r_bytes *blobs, 
     struct p2_ray_sampler sampler;
     view->rays = 1;
     p2_ray_sampler_start(&sampler, view, 4.0F);
-    for (unsigned i = 0; i < P2_RAY_SAMPLES; i++) {
-        unsigned x, y;
-        p2_ray_sampler_pixel(&sampler, i, &x, &y);
-        p2_ray_sampler_begin(&sampler, x, y);
-        (void)pixel_mask(view, x, y);
-        p2_ray_sampler_end(&sampler);
-    }
-    return p2_ray_sampler_units(&sampler, view->tile_w * view->tile_h);
+    return p2_ray_sampler_tile(&sampler, sample, &task);
 }
 
 static void generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_case *test_case)
@@ -197,8 +189,9 @@ static void generate(uint64_t seed, uint32_t index, struct p2c2r_kernel_case *te
     if (mode == MODE_TILE) {
         p2_pack_u16(&out, 0);
     } else {
-        p2_ray_shot_faces(&shot, &random, 64 + p2_kernel_random_below(&random, 1500), test_case,
-                          &out);
+        unsigned count = test_case->is_small != 0 ? 1 + p2_kernel_random_below(&random, 40)
+                                                  : 64 + p2_kernel_random_below(&random, 1500);
+        p2_ray_shot_faces(&shot, &random, count, test_case, &out);
     }
     test_case->input_size = out.size;
 }

@@ -41,6 +41,18 @@ int p2_zstd_frame_compress(struct p2c2r_bytes content, int level, uint8_t *frame
     return P2C2R_KERNEL_OK;
 }
 
+int p2_zstd_frame_content_size(struct p2c2r_bytes frame, size_t content_max, size_t *ret_size)
+{
+    ZSTD_frameHeader header;
+    if (frame.size == 0 || ZSTD_getFrameHeader(&header, frame.data, frame.size) != 0 ||
+        header.frameType != ZSTD_frame || header.dictID != 0 ||
+        header.frameContentSize > content_max) { /* unknown sizes are the largest numbers */
+        return P2C2R_KERNEL_BAD_RESULT;
+    }
+    *ret_size = (size_t)header.frameContentSize;
+    return P2C2R_KERNEL_OK;
+}
+
 int p2_zstd_frame_decompress(struct p2c2r_bytes frame, uint8_t *content, size_t content_size,
                              uint8_t *arena, size_t arena_size)
 {
@@ -58,4 +70,15 @@ int p2_zstd_frame_decompress(struct p2c2r_bytes frame, uint8_t *content, size_t 
     }
     const size_t size = ZSTD_decompressDCtx(context, content, content_size, frame.data, frame.size);
     return size == content_size ? P2C2R_KERNEL_OK : P2C2R_KERNEL_BAD_RESULT;
+}
+
+size_t p2_zstd_frame_declared(struct p2c2r_bytes frame)
+{
+    ZSTD_frameHeader header;
+    if (frame.size == 0 || ZSTD_getFrameHeader(&header, frame.data, frame.size) != 0 ||
+        header.frameType != ZSTD_frame || header.dictID != 0 ||
+        header.frameContentSize > P2_ZSTD_CONTENT_MAX) {
+        return SIZE_MAX;
+    }
+    return (size_t)header.frameContentSize;
 }

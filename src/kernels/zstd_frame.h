@@ -34,9 +34,18 @@ int p2_zstd_frame_compress(struct p2c2r_bytes content, int level, uint8_t *frame
                            size_t frame_capacity, uint8_t *arena, size_t arena_size,
                            size_t *ret_size);
 
+/* The content size that a frame declares, when it is at most `content_max`; BAD_RESULT when it is not
+ * a frame as above, declares none, or a larger one. */
+int p2_zstd_frame_content_size(struct p2c2r_bytes frame, size_t content_max, size_t *ret_size);
+
 /* Decodes the one frame of exactly `content_size` bytes into content[content_size]. BAD_RESULT
  * when `frame` is anything else, ARENA_FULL. On failure `content` may be partly written. */
 int p2_zstd_frame_decompress(struct p2c2r_bytes frame, uint8_t *content, size_t content_size,
                              uint8_t *arena, size_t arena_size);
+
+/* The content size a frame of the one form declares, or SIZE_MAX when it declares none, one above
+ * P2_ZSTD_CONTENT_MAX, or is no such frame. For content whose size the receiver cannot know; it then
+ * compares it with its own limit. Looks at the head only. */
+size_t p2_zstd_frame_declared(struct p2c2r_bytes frame);
 
 #endif

@@ -14,4 +14,8 @@
 /* The id of the network called `name`: BLAKE2b-256("p2c2r network" | 0 | name). */
 void p2_network_id(uint8_t ret_id[P2_KEY_BYTES], const char *name);
 
+/* The same network for the overlay's node, which takes a number: the first 32 bits of the id,
+ * big-endian. It keeps networks apart by accident, not against an attacker. */
+uint32_t p2_network_number(const char *name);
+
 #endif

@@ -117,6 +117,76 @@ bool p2c2r_scene_chunk_read(struct p2c2r_bytes bytes, uint8_t *ret_voxels)
     return p2_unpack_done(&in);
 }
 
+/* ---- bundles --------------------------------------------------------------------------------- */
+
+#define BUNDLE_FORMAT 2u
+#define RECORD_HEAD   6u /* u32 key, u16 size */
+
+void p2c2r_scene_bundle_start(struct p2c2r_scene_bundle *bundle, uint8_t *out, size_t capacity)
+{
+    *bundle = (struct p2c2r_scene_bundle){out, capacity, 0, false};
+}
+
+void p2c2r_scene_bundle_add(struct p2c2r_scene_bundle *bundle, uint32_t cx, uint32_t cz,
+                            const uint8_t *voxels)
+{
+    const size_t left = bundle->capacity - bundle->size;
+    if (bundle->is_full || left < RECORD_HEAD || cx >= P2C2R_SCENE_CHUNKS_SIDE ||
+        cz >= P2C2R_SCENE_CHUNKS_SIDE) {
+        bundle->is_full = true;
+        return;
+    }
+    uint8_t *at = bundle->out + bundle->size;
+    const size_t size = p2c2r_scene_chunk_write(at + RECORD_HEAD, left - RECORD_HEAD, voxels);
+    p2_store_le32(at, p2c2r_scene_chunk_key(cx, cz));
+    p2_store_le16(at + 4, (uint16_t)size);
+    bundle->size += RECORD_HEAD + size;
+    bundle->is_full = size == 0 || bundle->size > P2C2R_SCENE_BUNDLE_CONTENT;
+}
+
+struct p2c2r_bytes p2c2r_scene_bundle_end(const struct p2c2r_scene_bundle *bundle)
+{
+    return (struct p2c2r_bytes){bundle->out, bundle->is_full ? 0 : bundle->size};
+}
+
+size_t p2c2r_scene_bundle_frame(uint8_t *out, size_t capacity, uint32_t content_size,
+                                struct p2c2r_bytes frame)
+{
+    struct p2_pack pack = p2_pack_start(out, capacity);
+    p2_pack_u32(&pack, BUNDLE_FORMAT);
+    p2_pack_u32(&pack, content_size);
+    p2_pack_bytes(&pack, frame.data, frame.size);
+    return content_size > P2C2R_SCENE_BUNDLE_CONTENT || pack.size > P2C2R_SCENE_BUNDLE_MAX
+               ? 0
+               : size_of(&pack);
+}
+
+bool p2c2r_scene_bundle_open(struct p2c2r_bytes delta, struct p2c2r_bytes *ret_frame,
+                             uint32_t *ret_content_size)
+{
+    struct p2_unpack in = p2_unpack_start(delta);
+    const uint32_t format = p2_unpack_u32(&in);
+    *ret_content_size = p2_unpack_u32(&in);
+    ret_frame->data = in.data;
+    ret_frame->size = in.left;
+    return !in.failed && format == BUNDLE_FORMAT && delta.size <= P2C2R_SCENE_BUNDLE_MAX &&
+           *ret_content_size > 0 && *ret_content_size <= P2C2R_SCENE_BUNDLE_CONTENT;
+}
+
+bool p2c2r_scene_bundle_next(struct p2c2r_bytes *content, uint32_t *ret_key, uint8_t *ret_voxels)
+{
+    struct p2_unpack in = p2_unpack_start(*content);
+    *ret_key = p2_unpack_u32(&in);
+    const uint16_t size = p2_unpack_u16(&in);
+    const struct p2c2r_bytes chunk = {p2_unpack_bytes(&in, size), size};
+    if (in.failed || *ret_key >= P2C2R_SCENE_BUNDLE_KEY ||
+        !p2c2r_scene_chunk_read(chunk, ret_voxels)) {
+        return false;
+    }
+    *content = (struct p2c2r_bytes){in.data, in.left};
+    return true;
+}
+
 /* ---- entities ------------------------------------------------------------------------------- */
 
 static bool is_entity(const struct p2c2r_scene_entity *entity)

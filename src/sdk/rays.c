@@ -79,6 +79,12 @@ static void mark_ray(struct marks *marks, const struct p2c2r_ray_view *view, con
         if ((at[1] > P2_VOXEL_SIZE_Y && d[1] >= 0) || (at[1] < -STEP && !is_mirrored)) {
             return;
         }
+        for (unsigned k = 0; k < 3; k += 2) { /* past the edge of the world and on its way out */
+            if ((at[k] < -2 * MARGIN - RISE && d[k] <= 0) ||
+                (at[k] > P2_VOXEL_SIZE_X + 2 * MARGIN + RISE && d[k] >= 0)) {
+                return;
+            }
+        }
         if (at[1] <= P2_VOXEL_SIZE_Y + STEP) {
             mark_around(marks, view, at[0], at[2]);
         }

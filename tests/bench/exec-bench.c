@@ -104,13 +104,13 @@ static double pool_trip(struct p2_test_pool *pool, const uint8_t *input, uint8_t
                         size_t size)
 {
     struct trip trip = {output, 1};
-    struct p2_task task = {.authority = P2_TEST_AUTHORITY,
-                           .kernel = P2_TEST_ECHO,
-                           .input = {input, size},
-                           .output_capacity = size,
-                           .budget_us = 5000,
-                           .done = on_trip,
-                           .ctx = &trip};
+    struct p2_exec_task task = {.authority = P2_TEST_AUTHORITY,
+                                .kernel = P2_TEST_ECHO,
+                                .input = {input, size},
+                                .output_capacity = size,
+                                .budget_us = 5000,
+                                .done = on_trip,
+                                .ctx = &trip};
     uint64_t began = uv_hrtime();
     if (p2_pool_submit(pool->pool, &task, NULL) != P2_OK) {
         exit(EXIT_FAILURE);
@@ -125,13 +125,13 @@ static double pool_small(struct p2_test_pool *pool)
 {
     struct trip trip = {NULL, SMALL};
     size_t given = 0;
-    struct p2_task task = {.authority = P2_TEST_AUTHORITY,
-                           .kernel = P2_TEST_ECHO,
-                           .input = {(const uint8_t *)"0123456789abcdef", 16},
-                           .output_capacity = 16,
-                           .budget_us = 100,
-                           .done = on_trip,
-                           .ctx = &trip};
+    struct p2_exec_task task = {.authority = P2_TEST_AUTHORITY,
+                                .kernel = P2_TEST_ECHO,
+                                .input = {(const uint8_t *)"0123456789abcdef", 16},
+                                .output_capacity = 16,
+                                .budget_us = 100,
+                                .done = on_trip,
+                                .ctx = &trip};
     uint64_t began = uv_hrtime();
     while (trip.left > 0) {
         while (given < SMALL && p2_pool_submit(pool->pool, &task, NULL) == P2_OK) {

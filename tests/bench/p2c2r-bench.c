@@ -1,6 +1,7 @@
 /* p2c2r-bench: measurements against floors of the same run. Built, not installed. */
 #include "tests/bench/bench_frame.h"
 #include "tests/bench/bench_link.h"
+#include "tests/bench/bench_store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,8 +24,12 @@ int main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "fanout") == 0) {
         return bench_fanout_main(argc - 1, argv + 1);
     }
+    if (argc >= 2 && strcmp(argv[1], "store") == 0) {
+        return bench_store_main(argc - 1, argv + 1);
+    }
     (void)fputs(
-        "Usage: p2c2r-bench link|frame|dispatch|fanout [options]; see p2c2r-bench link --help\n",
+        "Usage: p2c2r-bench link|frame|store|dispatch|fanout [options]; see p2c2r-bench link "
+        "--help\n",
         stderr);
     return 2;
 }

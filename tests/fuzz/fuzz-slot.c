@@ -17,7 +17,7 @@ static void publish(const uint8_t *data, size_t size, uint32_t capacities[P2_BAT
     uint32_t count = size > 0 ? data[0] % P2_BATCH_MAX + 1 : 1;
     p2_slot_begin(&slot);
     for (uint32_t i = 0; i < count; i++) {
-        struct p2_task task = {.input = {input, i % sizeof input}};
+        struct p2_exec_task task = {.input = {input, i % sizeof input}};
         capacities[i] = i + 1 < size ? data[i + 1] * 257u : 0;
         P2_ASSERT(p2_slot_add(&slot, &task, NULL, capacities[i]) == P2_OK);
     }

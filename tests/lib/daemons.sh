@@ -37,6 +37,22 @@ wait_for() { # wait_for FILE PATTERN: up to two minutes; a busy machine takes it
     done
     return 1
 }
+# wait_shipped N: until the session has shipped so many frames, up to two minutes
+wait_shipped() {
+    local i shipped
+    for ((i = 0; i < 1200; i++)); do
+        shipped=$("$ctl" -s "$folder/authority.socket" --json status |
+            sed -n 's/.*"shipped":\([0-9]*\),.*/\1/p')
+        [ "${shipped:-0}" -ge "$1" ] && return 0
+        read -rt 0.1 <> <(:) || :
+    done
+    return 1
+}
+# The installed folder of modules is not there yet, and a build tree may be writable for others.
+install_steady() { # sets $steady
+    steady=$folder/steady.so
+    install -m 755 "$build/src/games/steady.so" "$steady"
+}
 # start_authority ARGUMENT...: sets $authority and $address; the summary goes to $folder/summary
 start_authority() {
     install -m 600 /dev/null "$folder/empty.conf"

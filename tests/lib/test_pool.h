@@ -36,7 +36,7 @@ size_t p2_test_workers(const struct p2_test_pool *test, pid_t *pids, size_t max)
 
 /* One task and its outcome. */
 struct p2_test_task {
-    struct p2_task task; /* filled by p2_test_task, may be changed before it is submitted */
+    struct p2_exec_task task; /* filled by p2_test_task, may be changed before it is submitted */
     uint64_t id;
     unsigned calls; /* of the callback; must end as 1 */
     struct p2_task_result result;
@@ -63,8 +63,8 @@ int p2_test_submit(struct p2_test_pool *test, struct p2_test_task *task);
 /* Runs the loop until `task` has ended. False after two minutes. */
 bool p2_test_wait(struct p2_test_pool *test, const struct p2_test_task *task);
 
-/* Runs the loop until `count` workers are ready and the pool has nothing to do. False after ten
- * seconds. */
+/* Runs the loop until `count` workers are ready and the pool has nothing to do. False after two
+ * minutes. */
 bool p2_test_wait_ready(struct p2_test_pool *test, uint32_t count);
 
 /* Runs the loop until `count` tasks run. False after two minutes. */

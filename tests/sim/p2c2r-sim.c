@@ -1,5 +1,6 @@
 /* p2c2r-sim: runs the authority's core in the simulator; see --help. */
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_store.h"
+#include "tests/sim/trust.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +11,14 @@ static const char usage[] =
     "                 [--trace] [--figures]\n"
     "Runs COUNT seeds from N on, each for M core steps or S virtual seconds, then heals the world\n"
     "and checks that everything settles. Profiles: honest churn liars swarm, and the fixed\n"
-    "scenarios ontime massacre alone burst. Exit status 1 when a checker complained.\n";
+    "scenarios ontime massacre alone burst. Exit status 1 when a checker complained.\n"
+    "Profile trust [--full]: audits, reputation and money against liars; the figures of\n"
+    "doc/trust.md. Exit status 1 when a bar does not hold.\n";
 
 struct arguments {
     uint64_t seed, seeds, events, seconds;
     enum sim_profile profile;
-    bool is_traced, has_figures;
+    bool is_traced, has_figures, is_trust, is_full;
 };
 
 static bool read_number(const char *text, uint64_t *ret_number)
@@ -49,8 +52,14 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->has_figures = true;
             continue;
         }
+        if (strcmp(argv[i], "--full") == 0) {
+            arguments->is_full = true;
+            continue;
+        }
         bool is_good = false;
-        if (strcmp(argv[i], "--seed") == 0) {
+        if (strcmp(argv[i], "--profile") == 0 && strcmp(value, "trust") == 0) {
+            is_good = arguments->is_trust = true;
+        } else if (strcmp(argv[i], "--seed") == 0) {
             is_good = read_number(value, &arguments->seed);
         } else if (strcmp(argv[i], "--seeds") == 0) {
             is_good = read_number(value, &arguments->seeds);
@@ -92,6 +101,12 @@ static void print_figures(const struct sim *sim)
                  sim->plays[0].reference_depth, sim->config.helpers,
                  (unsigned long long)sim->degraded_after_massacre,
                  (unsigned long long)sim->on_time_after, (unsigned long long)sim->frames_after);
+    struct sim_store_figures kept = sim_store_figures(sim->store);
+    (void)printf("  store: frames=%llu promises=%llu power_cuts=%llu replayed=%llu full_disks=%llu "
+                 "images=%llu\n",
+                 (unsigned long long)kept.frames, (unsigned long long)kept.durable,
+                 (unsigned long long)kept.cuts, (unsigned long long)kept.replayed,
+                 (unsigned long long)kept.full, (unsigned long long)kept.checkpoints);
     for (size_t i = 1; i < P2_COUNT_OF(sim->reasons); i++) {
         (void)printf("  %s=%llu", p2_frame_reason_name(i), (unsigned long long)sim->reasons[i]);
     }
@@ -137,6 +152,9 @@ int main(int argc, char **argv)
     }
     if (p2_crypto_init() != P2_OK) {
         return 99;
+    }
+    if (arguments.is_trust) {
+        return trust_profile(arguments.seed, arguments.is_full) ? 0 : 1;
     }
     if (arguments.events == UINT64_MAX && arguments.seconds == 3600) {
         arguments.events = 5000;

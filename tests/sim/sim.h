@@ -195,8 +195,11 @@ struct sim_play {
     bool is_reference_ticked;
 };
 
+struct sim_store;
+
 struct sim {
     struct sim_config config;
+    struct sim_store *store; /* owned; sim_store.h */
     enum sim_profile profile;
     uint64_t seed;
     bool is_traced;

@@ -1,6 +1,8 @@
 /* The world: performs the core's effects, makes faults happen, calls the checkers. */
 #include "tests/sim/sim.h"
 
+#include "tests/sim/sim_store.h"
+
 #include "link/wire_rules.h"
 #include "wire/encode.h"
 
@@ -187,6 +189,10 @@ int sim_init(struct sim *sim, enum sim_profile profile, uint64_t seed, bool is_t
         make_helper(sim, i);
     }
     int error = make_core(sim);
+    sim->store = sim_store_open(sim, sim->config.sessions, 0);
+    if (error == P2_OK && sim->store == NULL) {
+        error = P2_E_NOMEM;
+    }
     if (error == P2_OK) {
         start_world(sim);
     }
@@ -195,6 +201,7 @@ int sim_init(struct sim *sim, enum sim_profile profile, uint64_t seed, bool is_t
 
 void sim_free(struct sim *sim)
 {
+    sim_store_close(sim->store);
     for (size_t i = 0; i < sim->heap_count; i++) {
         free(sim->heap[i].bytes);
     }
@@ -341,6 +348,8 @@ static void ship(struct sim *sim, const struct p2_effect *effect)
     struct sim_play *play = sim_play_of(sim, effect->session);
     check_slots(play, record);
     check_replay_frame(play, record);
+    sim_store_frame(sim->store, (uint32_t)(play - sim->plays), record->frame, play->game.state,
+                    sim->now_us);
     if (sim->is_healing || record->frame < 120) {
         return; /* helpers are still dialling in during the first two seconds */
     }
@@ -392,6 +401,8 @@ static void perform(struct sim *sim, const struct p2_effect *effect)
         break;
     case P2_EFFECT_JOURNAL:
         check_replay_journal(sim_play_of(sim, effect->session), effect);
+        sim_store_journal(sim->store, (uint32_t)(sim_play_of(sim, effect->session) - sim->plays),
+                          effect);
         break;
     case P2_EFFECT_FRAME:
         ship(sim, effect);

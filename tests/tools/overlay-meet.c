@@ -4,6 +4,7 @@
  *   sessions   each host publishes one; gamers on other nodes look them up by ID
  *   ads        fresh helpers start; how long until an authority has read their ad
  *   invites    every authority invites every helper; the helper's dial is the answer
+ *   memory     no key and no session ID in the memory of the nodes' processes
  *   killed     a third of the nodes is killed with -9; sessions and invites again
  *
  * Every session must be found and every invite arrive, however long it takes. With 50 nodes and
@@ -19,9 +20,11 @@
 
 #include "base/entropy.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BARS_FROM 50 /* nodes */
 
@@ -62,6 +65,7 @@ static struct {
     struct helper helpers[HELPERS_MAX];
     struct authority authorities[AUTHORITIES_MAX];
     struct authority *working; /* on invites */
+    bool is_judged;            /* as many nodes as the bars are for */
     bool is_reading;           /* the authority is there for the ads */
 } world;
 
@@ -379,11 +383,86 @@ static uint64_t invite_all(const char *what, int node_offset)
     return p95;
 }
 
+/* ---- what a node's process knows -------------------------------------------------------------------- */
+
+/* Is the secret anywhere in the memory of the process? -1: it cannot be read. */
+static int holds(int pid, struct p2_span secret)
+{
+    static uint8_t bytes[1u << 20];
+    char path[64], line[512];
+    int found = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/mem", pid);
+    int memory = open(path, O_RDONLY | O_CLOEXEC);
+    (void)snprintf(path, sizeof path, "/proc/%d/maps", pid);
+    FILE *maps = fopen(path, "re");
+    if (memory < 0 || maps == NULL) {
+        found = -1;
+    }
+    while (found == 0 && fgets(line, sizeof line, maps) != NULL) {
+        unsigned long long from, to;
+        char access[5];
+        if (sscanf(line, "%llx-%llx %4s", &from, &to, access) != 3 || access[0] != 'r') {
+            continue;
+        }
+        /* Pieces overlap, so that nothing is cut in two. */
+        while (found == 0 && from < to) {
+            size_t want = to - from < sizeof bytes ? (size_t)(to - from) : sizeof bytes;
+            ssize_t size = pread(memory, bytes, want, (off_t)from);
+            if (size <= 0) {
+                break; /* the kernel's own pages */
+            }
+            found = memmem(bytes, (size_t)size, secret.data, secret.size) != NULL;
+            from += (size_t)size == sizeof bytes ? sizeof bytes - secret.size : (size_t)size;
+        }
+    }
+    if (maps != NULL) {
+        (void)fclose(maps);
+    }
+    if (memory >= 0) {
+        (void)close(memory);
+    }
+    return found;
+}
+
+static void check_identity(int pid, const struct p2_identity *identity, const char *whose)
+{
+    /* libsodium's signing key is the seed and the public key. */
+    int found = holds(pid, p2_span(identity->seed, sizeof identity->seed));
+    found |= holds(pid, p2_span(identity->exchange_secret, sizeof identity->exchange_secret));
+    swarm_expect(found == 0, "no secret key in the memory of a %s's node", whose);
+}
+
+static void check_memory(void)
+{
+    const struct helper *helper = &world.helpers[0];
+    int pid = p2_overlay_dht_pid(swarm.nodes[helper->node]);
+    struct p2_overlay_key inbox;
+    struct p2_session_keys keys;
+    const struct p2_session_id *id = p2_session_host_id(world.hosts[0]);
+    p2_invite_inbox(&inbox, &helper->id, 0, &world.rules);
+    int control = holds(pid, p2_span(inbox.bytes, sizeof inbox.bytes));
+    if (control < 0) {
+        (void)printf("SKIPPED: the memory of the nodes cannot be read without root\n");
+        return;
+    }
+    swarm_expect(control == 1, "a node's memory shows what it was told: the key it listens to");
+    check_identity(pid, &helper->identity, "helper");
+    pid = p2_overlay_dht_pid(swarm.nodes[world.host_nodes[0]]);
+    check_identity(pid, &world.host_identities[0], "host");
+    if (p2_session_keys_derive(&keys, id, &world.rules) != P2_OK) {
+        exit(99);
+    }
+    swarm_expect(holds(pid, p2_span(id->bytes, sizeof id->bytes)) == 0 &&
+                     holds(pid, p2_span(keys.master, sizeof keys.master)) == 0 &&
+                     holds(pid, p2_span(keys.seal, sizeof keys.seal)) == 0,
+                 "nor a session ID or what it opens");
+}
+
 /* ---- the course of it ------------------------------------------------------------------------------- */
 
 static void bar(const char *what, uint64_t p95_us, uint64_t most_us)
 {
-    if (swarm.count >= BARS_FROM) {
+    if (world.is_judged) {
         swarm_expect(p95_us != 0 && p95_us < most_us, "bar: %s: p95 %.3f s is below %.0f s", what,
                      (double)p95_us / 1e6, (double)most_us / 1e6);
     }
@@ -398,6 +477,7 @@ static void begin(int nodes)
     world.rules.puzzle_bits = 4;
     world.rules.stamp_bits = P2_STAMP_BITS_DEFAULT;
     bool is_large = nodes >= BARS_FROM;
+    world.is_judged = is_large;
     world.host_count = is_large ? HOSTS_MAX : 3;
     world.search_count = is_large ? SEARCHES_MAX : 12;
     world.helper_count = is_large ? HELPERS_MAX : 3;
@@ -435,6 +515,7 @@ int main(int argc, char **argv)
     bar("a session ID resolves", find_sessions("sessions found"), 1000000);
     bar("an ad is found", find_ads(bootstrap), 20000000);
     bar("an invite arrives", invite_all("invites", 2), 3000000);
+    check_memory();
     swarm_kill(world.first);
     (void)find_sessions("sessions found after a third was killed");
     (void)invite_all("invites after a third was killed", 3);

@@ -78,6 +78,9 @@ struct p2c2r_kernel_case {
     size_t blob_capacity;  /* at least blobs_max * blob_max of the kernel */
     struct p2c2r_bytes blobs[P2C2R_BLOBS_MAX]; /* into blob_storage */
     uint32_t blob_count;
+    /* Asked of the generator, 0 or 1: a case of the same shapes that takes a small part of the time,
+     * for comparing the bits of many cases on slow machines. Generators may ignore it. */
+    uint32_t is_small;
 };
 
 struct p2c2r_kernel {

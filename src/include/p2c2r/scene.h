@@ -52,6 +52,35 @@ static inline uint32_t p2c2r_scene_chunk_key(uint32_t cx, uint32_t cz)
 size_t p2c2r_scene_chunk_write(uint8_t *out, size_t capacity, const uint8_t *voxels);
 bool p2c2r_scene_chunk_read(struct p2c2r_bytes bytes, uint8_t *ret_voxels);
 
+/* Many chunks in one piece for whoever joins late, compressed by the kernel `compress`. Key
+ * P2C2R_SCENE_BUNDLE_KEY + a number of the game's. A chunk that came by a delta of its own is newer
+ * than any bundle. */
+#define P2C2R_SCENE_BUNDLE_KEY     65536u
+#define P2C2R_SCENE_BUNDLES        256u
+#define P2C2R_SCENE_BUNDLE_HEAD    8u
+#define P2C2R_SCENE_BUNDLE_MAX     65536u       /* bytes of the delta */
+#define P2C2R_SCENE_BUNDLE_CONTENT (256u << 10) /* bytes it may decode to */
+
+struct p2c2r_scene_bundle {
+    uint8_t *out; /* borrowed */
+    size_t capacity, size;
+    bool is_full;
+};
+void p2c2r_scene_bundle_start(struct p2c2r_scene_bundle *bundle, uint8_t *out, size_t capacity);
+void p2c2r_scene_bundle_add(struct p2c2r_scene_bundle *bundle, uint32_t cx, uint32_t cz,
+                            const uint8_t *voxels);
+/* What is to be compressed: empty when it did not fit. */
+struct p2c2r_bytes p2c2r_scene_bundle_end(const struct p2c2r_scene_bundle *bundle);
+/* The delta: a head that names the content's size, and the zstd frame. */
+size_t p2c2r_scene_bundle_frame(uint8_t *out, size_t capacity, uint32_t content_size,
+                                struct p2c2r_bytes frame);
+/* The frame in a delta and the size it must decode to (one zstd frame, no dictionary). */
+bool p2c2r_scene_bundle_open(struct p2c2r_bytes delta, struct p2c2r_bytes *ret_frame,
+                             uint32_t *ret_content_size);
+/* The next chunk of the decoded content, which is cut off from *content. False at its end and for
+ * malformed bytes; after the end content->size is 0. */
+bool p2c2r_scene_bundle_next(struct p2c2r_bytes *content, uint32_t *ret_key, uint8_t *ret_voxels);
+
 /* ---- entities ------------------------------------------------------------------------------- */
 
 enum p2c2r_scene_shape {

@@ -33,6 +33,7 @@ static int for_kernels(const struct p2_tool_options *options,
             (void)fprintf(stderr, "p2c2r-kernel: no memory for %s\n", kernel->name);
             return P2_TOOL_TROUBLE;
         }
+        harness->test_case.is_small = options->is_small ? 1 : 0;
         const int status = work(harness, options);
         p2_harness_close(harness);
         (void)fflush(stdout); /* progress; a write error is seen at the next one */
@@ -102,8 +103,8 @@ static int digest_one(struct p2_harness *harness, const struct p2_tool_options *
         return kernel_trouble(harness, "a generated case ends as", status);
     }
     print_digest(digest);
-    (void)printf("  %s version %" PRIu32 " cases %" PRIu32 "\n", harness->kernel->name,
-                 harness->kernel->version, cases);
+    (void)printf("  %s version %" PRIu32 " cases %" PRIu32 "%s\n", harness->kernel->name,
+                 harness->kernel->version, cases, options->is_small ? " small" : "");
     return P2_TOOL_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "p2c2r/kernel.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Exit statuses. */
@@ -24,6 +25,7 @@ struct p2_tool_options {
     uint32_t cases;     /* --cases; 0: the command's own number */
     uint32_t index;     /* --index */
     uint32_t limit;     /* --limit; 0: all */
+    bool is_small;      /* --small */
 };
 
 /* Each returns an exit status and reports trouble on stderr. */

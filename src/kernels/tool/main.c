@@ -36,6 +36,7 @@ enum option_id {
     OPT_VERSION = 'V',
     OPT_BLOB = 256,
     OPT_RESULT,
+    OPT_SMALL,
     OPT_SEED,
     OPT_SECRET,
     OPT_CASES,
@@ -52,6 +53,7 @@ static const struct option long_options[] = {
     {"result", required_argument, NULL, OPT_RESULT},
     {"secret", required_argument, NULL, OPT_SECRET},
     {"seed", required_argument, NULL, OPT_SEED},
+    {"small", no_argument, NULL, OPT_SMALL},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
 };
@@ -65,6 +67,7 @@ static void print_help(void)
     (void)printf("\nOptions:\n"
                  "  --cases N     number of generated cases (bench, digest, mutate)\n"
                  "  --seed S      series of generated cases, default 1\n"
+                 "  --small       generate small cases of the same shapes\n"
                  "  --index I     number of the case (generate), default 0\n"
                  "  --blob FILE   next read-only blob (run, check); where generate writes it\n"
                  "  --result FILE the result to check\n"
@@ -101,6 +104,10 @@ static bool take_option(struct p2_tool_options *options, int id, const char *arg
     }
     if (id == OPT_RESULT) {
         options->result = argument;
+        return true;
+    }
+    if (id == OPT_SMALL) {
+        options->is_small = true;
         return true;
     }
     const bool is_wide = id == OPT_SEED || id == OPT_SECRET;

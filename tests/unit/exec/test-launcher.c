@@ -204,7 +204,7 @@ static void the_runner_runs_one_task_after_another(void)
     struct p2_launcher *launcher = NULL;
     struct p2_runner *runner = NULL;
     struct p2_run_result result;
-    struct p2_task task = {
+    struct p2_exec_task task = {
         .kernel = P2_TEST_SUM, .input = {(const uint8_t *)"\1\2", 2}, .budget_us = 100000};
     const struct p2c2r_bytes blobs[] = {{(const uint8_t *)"\3\4", 2}, {(const uint8_t *)"\5", 1}};
     uint8_t output[8], loop = P2_MISDEED_LOOP;

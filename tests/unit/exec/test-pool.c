@@ -415,7 +415,7 @@ static void a_worker_that_gets_little_of_the_cpu_is_waited_for(void)
     uint8_t storage[4];
     start_one_worker();
     pid_t worker = only_worker();
-    p2_test_task_init(&task, P2_TEST_WORK, work(60000, storage), 4);
+    p2_test_task_init(&task, P2_TEST_WORK, work(20000, storage), 4); /* 30 ms, or more if slow */
     task.task.budget_us = 100000;
     CU_ASSERT_FATAL(kill(worker, SIGSTOP) == 0);
     P2_ASSERT_ERROR(p2_test_submit(&test, &task), P2_OK);
@@ -438,6 +438,30 @@ static void a_worker_that_gets_little_of_the_cpu_is_waited_for(void)
 }
 
 /* ---- losing workers ------------------------------------------------------------------------ */
+
+static void a_dead_worker_is_named_by_its_death_however_late_that_is_reported(void)
+{
+    struct p2_test_task task;
+    uint8_t deed = P2_MISDEED_NULL_STORE;
+    start_one_worker();
+    p2_test_task_init(&task, P2_TEST_MISDEED, &deed, 1);
+    task.task.budget_us = 1000;
+    CU_ASSERT_FATAL(kill(test.launcher, SIGSTOP) == 0); /* which reports deaths */
+    P2_ASSERT_ERROR(p2_test_submit(&test, &task), P2_OK);
+    uint64_t backstop = task.task.budget_us * P2_WALL_FACTOR + P2_WALL_SLACK_US;
+    uint64_t end = p2_pool_now_us() + 4 * backstop;
+    while (p2_pool_now_us() < end) {
+        (void)uv_run(&test.loop, UV_RUN_NOWAIT);
+        (void)sched_yield();
+    }
+    P2_ASSERT_EQUAL(task.calls, 0);
+    CU_ASSERT_FATAL(kill(test.launcher, SIGCONT) == 0);
+    CU_ASSERT(p2_test_wait(&test, &task));
+    P2_ASSERT_EQUAL(task.result.status, P2_TASK_TRAP);
+    P2_ASSERT_EQUAL(task.result.trap, P2_TRAP_NULL);
+    CU_ASSERT(p2_test_wait_ready(&test, 1));
+    stop();
+}
 
 static void a_worker_killed_from_outside_is_replaced_and_reported(void)
 {
@@ -567,6 +591,7 @@ int main(int argc, char **argv)
         P2_TEST(a_sleeper_ends_by_the_wall_backstop),
         P2_TEST(an_answer_counts_even_when_the_daemon_is_late_to_look),
         P2_TEST(a_worker_that_gets_little_of_the_cpu_is_waited_for),
+        P2_TEST(a_dead_worker_is_named_by_its_death_however_late_that_is_reported),
         P2_TEST(a_worker_killed_from_outside_is_replaced_and_reported),
         P2_TEST(a_lost_launcher_fails_closed),
         P2_TEST(small_tasks_share_a_hand_over),

@@ -38,7 +38,7 @@ static void tear_down(void)
 /* A hand-over of two tasks with 100 and 200 bytes of output. */
 static void publish_two(void)
 {
-    struct p2_task task = {.kernel = 1, .input = {(const uint8_t *)"input", 5}};
+    struct p2_exec_task task = {.kernel = 1, .input = {(const uint8_t *)"input", 5}};
     p2_slot_begin(&slot);
     P2_ASSERT_ERROR(p2_slot_add(&slot, &task, NULL, 100), P2_OK);
     P2_ASSERT_ERROR(p2_slot_add(&slot, &task, NULL, 200), P2_OK);
@@ -183,7 +183,7 @@ static void random_replies_never_lead_out_of_bounds(void)
 static void a_hand_over_takes_what_fits_and_no_more(void)
 {
     static uint8_t big[P2C2R_INPUT_MAX];
-    struct p2_task task = {.input = {big, sizeof big}};
+    struct p2_exec_task task = {.input = {big, sizeof big}};
     p2_slot_begin(&slot);
     P2_ASSERT_ERROR(p2_slot_add(&slot, &task, NULL, P2_SLOT_OUTPUT_BYTES), P2_OK);
     task.input.size = 1;

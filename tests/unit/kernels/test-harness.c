@@ -114,6 +114,29 @@ static void damaged_inputs_never_crash_a_kernel(void)
     }
 }
 
+/* Small cases are for comparing bits: they must be as valid as usual ones, and cost less in all.
+ * Chunks of ai_procedural have one size. */
+static void small_cases_are_valid_and_cost_less(void)
+{
+    for (size_t i = 0; i < p2_kernel_count(); i++) {
+        struct p2_harness *harness = open_kernel(i);
+        uint64_t usual = 0, small = 0;
+        for (uint32_t k = 0; k < 20; k++) {
+            struct p2_span result = {NULL, 0};
+            p2_harness_generate(harness, 3, k);
+            usual += p2_harness_cost(harness);
+            harness->test_case.is_small = 1;
+            p2_harness_generate(harness, 3, k);
+            small += p2_harness_cost(harness);
+            P2_ASSERT_EQUAL(p2_harness_run(harness, &result), P2C2R_KERNEL_OK);
+            P2_ASSERT_EQUAL(p2_harness_check(harness, result, k), P2C2R_KERNEL_OK);
+            harness->test_case.is_small = 0;
+        }
+        CU_ASSERT(small < usual || strcmp(harness->kernel->name, "ai_procedural") == 0);
+        p2_harness_close(harness);
+    }
+}
+
 /* ---- a kernel whose check is wrong ---------------------------------------------------------- */
 
 static int echo_run(const struct p2c2r_kernel_args *args, size_t *ret_size)
@@ -223,6 +246,7 @@ int main(int argc, char **argv)
         P2_TEST(results_do_not_depend_on_what_the_arena_held),
         P2_TEST(checks_pass_right_results_and_refuse_most_mutated_ones),
         P2_TEST(damaged_inputs_never_crash_a_kernel),
+        P2_TEST(small_cases_are_valid_and_cost_less),
         P2_TEST(a_blind_check_catches_nothing_and_a_paranoid_one_raises_false_alarms),
         P2_TEST(every_mutation_differs_from_the_result_now_and_then),
         P2_TEST(this_build_rounds_every_operation),

@@ -12,6 +12,7 @@
 
 /* Chosen: longer than any machine is busy. */
 #define PATIENCE_MS 120000
+#define NEVER_MS    (3600u * 1000u)
 
 /* ---- callbacks --------------------------------------------------------------------------------- */
 
@@ -140,6 +141,13 @@ static struct p2_transport *make_transport(struct fixture *fixture,
     options.on_warning = on_warning;
     options.ctx = fixture;
     options.local_peers = P2_LOCAL_PEERS_ALLOW;
+    /* On a busy machine no deadline may pass that is not the test's. */
+    options.handshake_timeout_ms = NEVER_MS;
+    options.stranger_timeout_ms = NEVER_MS;
+    options.idle_timeout_ms = NEVER_MS;
+    options.partial_timeout_ms = NEVER_MS;
+    options.stall_timeout_ms = NEVER_MS;
+    options.drain_timeout_ms = NEVER_MS;
     if (change != NULL) {
         change(&options, is_server);
     }

@@ -58,7 +58,8 @@ struct fixture {
     unsigned stopped;
 };
 
-/* Makes both transports. `change` may alter the options (is_server tells whose); NULL: defaults. */
+/* Makes both transports, without deadlines that could pass. `change` may alter the options (is_server
+ * tells whose), or is NULL. */
 void fixture_start(struct fixture *fixture,
                    void (*change)(struct p2_tcp_options *options, bool is_server));
 

@@ -475,7 +475,7 @@ static void expect_half_open(struct p2_tcp_options *options, bool is_server)
 {
     (void)is_server;
     options->unaccepted_max = HALF_OPEN + 10;
-    options->handshake_timeout_ms = 3000;
+    options->handshake_timeout_ms = 5000;
 }
 
 static void five_thousand_half_open_handshakes_only_time_out(void)
@@ -596,8 +596,6 @@ static void be_impatient(struct p2_tcp_options *options, bool is_server)
 {
     (void)is_server;
     options->unaccepted_max = PARTIALS + 10;
-    options->handshake_timeout_ms = 120000;
-    options->stranger_timeout_ms = 120000;
     options->partial_timeout_ms = 500;
     options->stall_timeout_ms = STALL_MS;
     options->pulse_ms = 50;

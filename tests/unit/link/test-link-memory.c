@@ -96,10 +96,17 @@ static bool has_accepted(struct fixture *unused, void *ctx)
     return p2_tcp_stats(fixture.server).accepted == 1;
 }
 
+/* The deadline of the connection, once it is taken, is what ends the wait. */
+static void give_up_handshakes(struct p2_tcp_options *options, bool is_server)
+{
+    (void)is_server;
+    options->handshake_timeout_ms = 200;
+}
+
 static void a_connection_that_found_no_memory_is_taken_when_there_is_some(void)
 {
     struct raw raw;
-    fixture_start(&fixture, NULL);
+    fixture_start(&fixture, give_up_handshakes);
     raw_connect(&fixture, &raw);
     /* When it arrives, and in the turn after; then nothing happens that would wake the loop. */
     refusals_left = 2;

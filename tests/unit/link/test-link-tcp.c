@@ -125,17 +125,29 @@ static void options_without_a_limit_are_refused(void)
     p2_tcp_free(NULL);
 }
 
-static void be_hasty(struct p2_tcp_options *options, bool is_server)
+static void give_up_handshakes(struct p2_tcp_options *options, bool is_server)
 {
     (void)is_server;
     options->handshake_timeout_ms = 60;
+}
+
+static void give_up_strangers(struct p2_tcp_options *options, bool is_server)
+{
+    (void)is_server;
     options->stranger_timeout_ms = 60;
+}
+
+static void ping_often(struct p2_tcp_options *options, bool is_server)
+{
+    (void)is_server;
     options->pulse_ms = 10;
     options->ping_interval_ms = 10;
+}
+
+static void give_up_silent_ones(struct p2_tcp_options *options, bool is_server)
+{
+    ping_often(options, is_server);
     options->idle_timeout_ms = 100;
-    options->partial_timeout_ms = 60;
-    options->stall_timeout_ms = 60;
-    options->drain_timeout_ms = 100;
 }
 
 static void a_listener_that_says_nothing_is_given_up(void)
@@ -144,7 +156,7 @@ static void a_listener_that_says_nothing_is_given_up(void)
     struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof where;
     int silent = socket(AF_INET, SOCK_STREAM, 0);
-    fixture_start(&fixture, be_hasty);
+    fixture_start(&fixture, give_up_handshakes);
     CU_ASSERT_EQUAL(bind(silent, (const struct sockaddr *)&where, sizeof where), 0);
     CU_ASSERT_EQUAL(listen(silent, 1), 0);
     CU_ASSERT_EQUAL(getsockname(silent, (struct sockaddr *)&where, &size), 0);
@@ -304,7 +316,7 @@ static void a_full_queue_says_again_and_drained_when_there_is_room(void)
 static void round_trips_are_measured_by_both_sides(void)
 {
     struct side client = {0};
-    fixture_start(&fixture, be_hasty);
+    fixture_start(&fixture, ping_often);
     struct side *server = fixture_connect(&fixture, &client, P2_CIPHER_CHACHAPOLY);
     CU_ASSERT_TRUE(fixture_wait(&fixture, (const int *)&server->link->rtt.samples, 3));
     CU_ASSERT_TRUE(fixture_wait(&fixture, (const int *)&client.link->rtt.samples, 3));
@@ -469,7 +481,7 @@ static void stopping_with_drain_finishes_what_was_sent(void)
 static void silence_of_a_peer_ends_its_link(void)
 {
     struct raw raw;
-    fixture_start(&fixture, be_hasty);
+    fixture_start(&fixture, give_up_silent_ones);
     raw_connect(&fixture, &raw);
     CU_ASSERT_TRUE(raw_handshake(&fixture, &raw, &fixture.client_identity));
     raw_send(&raw, P2_MSG_HELLO, "hello", 5);
@@ -482,7 +494,7 @@ static void silence_of_a_peer_ends_its_link(void)
 static void a_stranger_that_says_nothing_is_closed(void)
 {
     struct side client = {0};
-    fixture_start(&fixture, be_hasty);
+    fixture_start(&fixture, give_up_strangers);
     P2_ASSERT_ERROR(fixture_dial(&fixture, &client, P2_CIPHER_CHACHAPOLY), P2_OK);
     CU_ASSERT_TRUE(fixture_wait_accepted(&fixture, 1));
     CU_ASSERT_TRUE(fixture_wait(&fixture, &fixture.accepted[0].closed, 1));

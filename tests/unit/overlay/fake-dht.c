@@ -145,17 +145,22 @@ static void operate(const struct p2_dht_message *order)
     }
 }
 
-static void stop(void)
+static void tell_nodes(void)
 {
     struct p2_dht_message list = {.kind = P2_DHT_GOOD_NODES, .nodes = {.count = 1}};
+    list.nodes.list[0].ip = p2_ip_from_v4((const uint8_t[]){192, 0, 2, 1});
+    list.nodes.list[0].port = 4222;
+    say(list);
+}
+
+static void stop(void)
+{
     if (is("ignores-stop")) {
         for (;;) {
             (void)pause();
         }
     }
-    list.nodes.list[0].ip = p2_ip_from_v4((const uint8_t[]){192, 0, 2, 1});
-    list.nodes.list[0].port = 4222;
-    say(list);
+    tell_nodes();
     exit(EXIT_SUCCESS);
 }
 
@@ -212,6 +217,9 @@ static void start(void)
     }
     say((struct p2_dht_message){
         .kind = P2_DHT_READY, .version = P2_DHT_VERSION, .port = 4222, .port_v6 = 4222});
+    for (int i = 0; i < 5 && is("tells-nodes"); i++) {
+        tell_nodes();
+    }
     if (is("ready-twice")) {
         say((struct p2_dht_message){.kind = P2_DHT_READY, .version = P2_DHT_VERSION, .port = 1});
     }

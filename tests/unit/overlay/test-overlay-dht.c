@@ -16,14 +16,14 @@
 #include <unistd.h>
 
 /* Ends a test that waits for what does not come. */
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 90000
 
 static uv_loop_t loop;
 static struct p2_overlay *overlay;
 static char program[PATH_MAX];
 static uint8_t good_nodes[P2_OVERLAY_DHT_NODES_BYTES];
 static size_t good_nodes_size;
-static int downs, down_error, closed;
+static int downs, down_error, closed, lists;
 static char down_text[P2_FAILURE_MESSAGE_MAX];
 static bool is_late;
 static const struct p2_overlay_key key = {.bytes = {1, 2, 3}};
@@ -73,6 +73,7 @@ static void on_down(int error, const char *text, void *ctx)
 static void on_nodes(struct p2_span nodes, void *ctx)
 {
     (void)ctx;
+    lists++;
     memcpy(good_nodes, nodes.data, nodes.size);
     good_nodes_size = nodes.size;
 }
@@ -125,7 +126,7 @@ static void open_fake(const char *name)
     char target[PATH_MAX];
     const char *build = getenv("top_builddir");
     struct p2_failure failure = {0};
-    downs = down_error = closed = 0;
+    downs = down_error = closed = lists = 0;
     good_nodes_size = 0;
     (void)snprintf(target, sizeof target, "%s/tests/unit/overlay/fake-dht",
                    build != NULL ? build : ".");
@@ -135,13 +136,15 @@ static void open_fake(const char *name)
     CU_ASSERT_EQUAL_FATAL(symlink(absolute, program), 0);
     free(absolute);
     CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
+    /* Only who is to be caught hanging has little time: a loaded machine makes everybody slow. */
+    bool is_hanging = strncmp(name, "hang", 4) == 0 || strncmp(name, "never-ready", 11) == 0;
     const struct p2_overlay_dht_config config = {.program = program,
                                                  .on_down = on_down,
                                                  .on_nodes = on_nodes,
                                                  .restart_min_ms = 20,
-                                                 .start_ms = 2000,
+                                                 .start_ms = is_hanging ? 2000 : PATIENCE_MS,
                                                  .beat_ms = 50,
-                                                 .hang_ms = 1500};
+                                                 .hang_ms = is_hanging ? 1500 : PATIENCE_MS};
     P2_ASSERT_ERROR(p2_overlay_dht_open(&overlay, &loop, &config, &failure), P2_OK);
     CU_ASSERT_PTR_NOT_NULL_FATAL(overlay);
 }
@@ -291,6 +294,45 @@ static void no_more_than_twenty_operations_start_in_a_second(void)
     run_until(&seen.ends, 2 * P2_OVERLAY_STARTS_PER_S + 1);
     CU_ASSERT_TRUE(uv_now(&loop) - from >= 2000);
     close_fake();
+}
+
+static void good_nodes_are_given_while_it_runs_but_not_too_often(void)
+{
+    open_fake("tells-nodes");
+    run_until(&lists, 1);
+    run_until_state(P2_OVERLAY_CONNECTED); /* the other lists came before the first heartbeat */
+    P2_ASSERT_EQUAL(lists, 1);
+    P2_ASSERT_EQUAL(downs, 0);
+    close_fake();
+    P2_ASSERT_EQUAL(lists, 2);
+}
+
+static void alarms_come_in_their_order_and_not_before_their_time(void)
+{
+    struct seen first = {0}, second = {0}, never = {0}, put = {0};
+    struct p2_overlay_op *op = NULL;
+    open_fake("honest");
+    uint64_t from_us = p2_overlay_now(overlay).mono_us;
+    P2_ASSERT_ERROR(p2_overlay_alarm(overlay, from_us + 60000, &events, &second, NULL), P2_OK);
+    P2_ASSERT_ERROR(p2_overlay_alarm(overlay, 0, &events, &first, NULL), P2_OK);
+    P2_ASSERT_ERROR(p2_overlay_alarm(overlay, from_us + 50000, &events, &never, &op), P2_OK);
+    P2_ASSERT_EQUAL(first.ends, 0);
+    run_until(&first.ends, 1);
+    P2_ASSERT_EQUAL(second.ends, 0);
+    p2_overlay_cancel(overlay, op);
+    run_until(&second.ends, 1);
+    P2_ASSERT_ERROR(second.result, P2_OK);
+    CU_ASSERT_TRUE(p2_overlay_now(overlay).mono_us >= from_us + 60000);
+    P2_ASSERT_EQUAL(never.ends, 0);
+    for (int i = 0; i < P2_OVERLAY_ALARMS_MAX; i++) {
+        P2_ASSERT_ERROR(p2_overlay_alarm(overlay, UINT64_MAX / 2, &events, &never, NULL), P2_OK);
+    }
+    P2_ASSERT_ERROR(p2_overlay_alarm(overlay, 0, &events, &never, NULL), P2_E_AGAIN);
+    publish("hello", &put); /* they take no room from others */
+    run_until(&put.ends, 1);
+    close_fake();
+    P2_ASSERT_EQUAL(never.ends, P2_OVERLAY_ALARMS_MAX);
+    P2_ASSERT_ERROR(never.result, P2_E_CANCELLED);
 }
 
 static void good_nodes_are_given_when_it_closes(void)
@@ -610,6 +652,8 @@ int main(int argc, char **argv)
                             P2_TEST(the_number_of_operations_is_bounded),
                             P2_TEST(no_more_than_twenty_operations_start_in_a_second),
                             P2_TEST(good_nodes_are_given_when_it_closes),
+                            P2_TEST(good_nodes_are_given_while_it_runs_but_not_too_often),
+                            P2_TEST(alarms_come_in_their_order_and_not_before_their_time),
                             CU_TEST_INFO_NULL};
     CU_TestInfo failing[] = {P2_TEST(operations_survive_a_node_that_dies),
                              P2_TEST(operations_survive_a_node_that_dies_before_it_is_ready),
