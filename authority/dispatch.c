@@ -618,7 +618,10 @@ void p2_dispatch_session(struct p2_core *core, struct p2_session *session, uint6
         while (at != P2_TASK_NONE) {
             struct p2_task *task = p2_pipeline_at(pipeline, at);
             at = task->open_next; /* a look settles nothing */
-            if (task->due_us > now_us) {
+            /* Nobody has credit for its kind, and there are no own cores: a look would change nothing. */
+            bool is_stuck = task->state == P2_TASK_WAITING && core->options.local_cores == 0 &&
+                            task->class > P2_CLASS_C1 && look.is_full[task->kernel][task->class];
+            if (task->due_us > now_us && !is_stuck) {
                 look_at(core, session, task, &look, now_us, out);
             }
         }
