@@ -662,7 +662,7 @@ void lan_view(struct lan *lan, uint32_t player, const struct p2c2r_frame *frame,
     if (writer->picture_width != 0) { /* once a frame is enough for all */
         lan_scene_tick(lan);
     }
-    if (frame->quality >= 64 && writer->picture_width != 0 &&
+    if (frame->quality >= 96 && writer->picture_width != 0 &&
         (frame->number + player * 4) % LIGHT_EVERY == 0) {
         ask_light(lan, player);
     }
