@@ -510,9 +510,11 @@ static void take_region(struct lan *lan, const struct p2c2r_result *result)
         return;
     }
     eye->region[region] = LAN_REGION_SENT;
+    static const uint8_t magic[4] = {0x28, 0xb5, 0x2f, 0xfd}; /* RFC 8878, section 3.1.1 */
     const size_t room = result->bytes.size + P2C2R_SCENE_BUNDLE_HEAD;
-    if (result->status != P2C2R_RESULT_OK || room > P2C2R_SCENE_BUNDLE_MAX) {
-        return; /* degraded: its chunks go one by one */
+    if (result->status != P2C2R_RESULT_OK || room > P2C2R_SCENE_BUNDLE_MAX ||
+        result->bytes.size < sizeof magic || memcmp(result->bytes.data, magic, sizeof magic) != 0) {
+        return; /* degraded, or a host that hands out canonical bytes: its chunks go one by one */
     }
     free(eye->bundle[region]);
     eye->bundle[region] = malloc(room);
