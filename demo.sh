@@ -55,7 +55,7 @@ install -m 755 "$build/src/games/steady.so" "$folder/steady.so"
 "$build/p2c2r-authority" -c "$folder/empty.conf" --state-dir "$folder/authority" \
     --control-socket "$folder/authority.socket" --listen 127.0.0.1 --port 0 --allow-any-helper \
     --local-peers allow --seconds "$seconds" --wait-helpers 5 --robots 1 \
-    --game-options "tasks=4 views=2" host "$folder/steady.so" \
+    --game-options "tasks=4 views=2 slack=15 depth=15" host "$folder/steady.so" \
     >"$folder/summary" 2>"$folder/authority.log" &
 authority=$!
 pids+=($authority)

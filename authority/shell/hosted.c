@@ -177,13 +177,12 @@ static void on_result(void *ctx, const struct p2_delivery *delivery)
     add_in(hosted, &item, delivery->result);
 }
 
-/* The list is whole: hands it over. */
+/* The other list is the thread's now. */
 static void hand_over(struct p2_hosted *hosted)
 {
-    struct p2_frame_in *in = hosted->in;
-    hosted->in = in == &hosted->lists[0] ? &hosted->lists[1] : &hosted->lists[0];
-    p2_frame_in_clear(hosted->in);
-    p2_game_thread_frame(hosted->thread, in, &hosted->out);
+    struct p2_frame_in *whole =
+        hosted->in == &hosted->lists[0] ? &hosted->lists[1] : &hosted->lists[0];
+    p2_game_thread_frame(hosted->thread, whole, &hosted->out);
 }
 
 static void on_commit(void *ctx, uint64_t frame)
@@ -211,6 +210,11 @@ static void on_commit(void *ctx, uint64_t frame)
     if (hosted->journal != NULL) {
         p2_journal_file_frame(hosted->journal, in, P2_JOURNAL_INLINE_MAX);
     }
+    /* What comes from now on is for the next frame; no frame is with the thread, so the other list
+     * is free. */
+    hosted->committed = frame;
+    hosted->in = in == &hosted->lists[0] ? &hosted->lists[1] : &hosted->lists[0];
+    p2_frame_in_clear(hosted->in);
     if (p2_game_thread_is_busy(hosted->thread)) {
         hosted->is_waiting = true; /* a module is being changed */
     } else {
