@@ -5,6 +5,7 @@
 #include "base/entropy.h"
 #include "base/error.h"
 #include "link/network.h"
+#include "authority/shell/discovery.h"
 #include "overlay/join_link.h"
 #include "overlay/join_proof.h"
 
@@ -439,6 +440,10 @@ static void on_ready(void *ctx, int error, const struct p2_failure *failure,
            P2_LOG_STR("session", hosted->name), P2_LOG_STR("game", hosted->game_name),
            P2_LOG_U64("version", hosted->game.version));
     print_join(hosted);
+    if (p2_discovery_publish(hosted->authority->discovery, hosted->salt, &hosted->discovered) !=
+        P2_OK) {
+        P2_LOG_EVENT(&hosted->authority->daemon->log, P2_LEVEL_ERROR, "session_not_published");
+    }
     hosted->state = P2_HOSTED_READY;
     p2_hosted_start_if_ready(hosted);
 }
@@ -495,6 +500,8 @@ static void on_stopped(void *ctx)
     p2_frame_in_free(&hosted->lists[0]);
     p2_frame_in_free(&hosted->lists[1]);
     p2_frame_out_free(&hosted->out);
+    p2_discovery_withdraw(authority->discovery, hosted->discovered);
+    p2_secret_wipe(hosted->salt, sizeof hosted->salt);
     p2_secret_free(hosted->keys);
     p2_secret_wipe(&hosted->id, sizeof hosted->id);
     bool is_main = hosted->is_main;
@@ -517,16 +524,15 @@ static const struct p2_game_thread_events thread_events = {
 static int make_id(struct p2_hosted *hosted)
 {
     struct p2_authority *authority = hosted->authority;
-    uint8_t salt[P2_SALT_BYTES];
     struct p2_overlay_rules rules = {0};
-    p2_entropy(salt, sizeof salt);
+    p2_entropy(hosted->salt, sizeof hosted->salt);
     p2_network_id(rules.network_id,
                   p2_config_string(authority->config, P2_AUTHORITY_OPTION_NETWORK));
     hosted->keys = p2_secret_alloc(sizeof *hosted->keys);
     if (hosted->keys == NULL) {
         return P2_E_NOMEM;
     }
-    int error = p2_session_id_derive(&hosted->id, &authority->daemon->id, salt);
+    int error = p2_session_id_derive(&hosted->id, &authority->daemon->id, hosted->salt);
     if (error == P2_OK) {
         error = p2_session_keys_derive(hosted->keys, &hosted->id, &rules);
     }
@@ -776,24 +782,4 @@ void p2_hosted_look(struct p2_hosted *hosted, uint64_t now_us)
         p2_authority_perform(authority);
     }
     stop_if_settled(hosted);
-}
-
-/* ---- for people -------------------------------------------------------------------------------- */
-
-struct p2_hosted *p2_hosted_of(struct p2_authority *authority, uint16_t session)
-{
-    struct p2_hosted *hosted = authority->sessions;
-    while (hosted != NULL && (!hosted->is_open || hosted->session != session)) {
-        hosted = hosted->next;
-    }
-    return hosted;
-}
-
-struct p2_hosted *p2_hosted_named(struct p2_authority *authority, const char *name)
-{
-    struct p2_hosted *hosted = authority->sessions;
-    while (hosted != NULL && strcmp(hosted->name, name) != 0) {
-        hosted = hosted->next;
-    }
-    return hosted;
 }
