@@ -1,7 +1,9 @@
-/* A session's figures as JSON: the summary of `host` and the status. */
+/* Finding a session, and its figures as JSON: the summary of `host` and the status. */
 #include "authority/shell/hosted.h"
 
 #include "authority/shell/seats.h"
+
+#include <string.h>
 
 const char *p2_hosted_state_name(enum p2_hosted_state state)
 {
@@ -70,4 +72,22 @@ json_t *p2_hosted_summary(const struct p2_hosted *hosted)
     set(summary, "players", p2_seats_taken(hosted));
     (void)json_object_set(summary, "lies", authority->lies);
     return summary;
+}
+
+struct p2_hosted *p2_hosted_of(struct p2_authority *authority, uint16_t session)
+{
+    struct p2_hosted *hosted = authority->sessions;
+    while (hosted != NULL && (!hosted->is_open || hosted->session != session)) {
+        hosted = hosted->next;
+    }
+    return hosted;
+}
+
+struct p2_hosted *p2_hosted_named(struct p2_authority *authority, const char *name)
+{
+    struct p2_hosted *hosted = authority->sessions;
+    while (hosted != NULL && strcmp(hosted->name, name) != 0) {
+        hosted = hosted->next;
+    }
+    return hosted;
 }

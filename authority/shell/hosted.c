@@ -178,13 +178,12 @@ static void on_result(void *ctx, const struct p2_delivery *delivery)
     add_in(hosted, &item, delivery->result);
 }
 
-/* The list is whole: hands it over. */
+/* The other list is the thread's now. */
 static void hand_over(struct p2_hosted *hosted)
 {
-    struct p2_frame_in *in = hosted->in;
-    hosted->in = in == &hosted->lists[0] ? &hosted->lists[1] : &hosted->lists[0];
-    p2_frame_in_clear(hosted->in);
-    p2_game_thread_frame(hosted->thread, in, &hosted->out);
+    struct p2_frame_in *whole =
+        hosted->in == &hosted->lists[0] ? &hosted->lists[1] : &hosted->lists[0];
+    p2_game_thread_frame(hosted->thread, whole, &hosted->out);
 }
 
 static void on_commit(void *ctx, uint64_t frame)
@@ -212,6 +211,11 @@ static void on_commit(void *ctx, uint64_t frame)
     if (hosted->journal != NULL) {
         p2_journal_file_frame(hosted->journal, in, P2_JOURNAL_INLINE_MAX);
     }
+    /* What comes from now on is for the next frame; no frame is with the thread, so the other list
+     * is free. */
+    hosted->committed = frame;
+    hosted->in = in == &hosted->lists[0] ? &hosted->lists[1] : &hosted->lists[0];
+    p2_frame_in_clear(hosted->in);
     if (p2_game_thread_is_busy(hosted->thread)) {
         hosted->is_waiting = true; /* a module is being changed */
     } else {
@@ -778,24 +782,4 @@ void p2_hosted_look(struct p2_hosted *hosted, uint64_t now_us)
         p2_authority_perform(authority);
     }
     stop_if_settled(hosted);
-}
-
-/* ---- for people -------------------------------------------------------------------------------- */
-
-struct p2_hosted *p2_hosted_of(struct p2_authority *authority, uint16_t session)
-{
-    struct p2_hosted *hosted = authority->sessions;
-    while (hosted != NULL && (!hosted->is_open || hosted->session != session)) {
-        hosted = hosted->next;
-    }
-    return hosted;
-}
-
-struct p2_hosted *p2_hosted_named(struct p2_authority *authority, const char *name)
-{
-    struct p2_hosted *hosted = authority->sessions;
-    while (hosted != NULL && strcmp(hosted->name, name) != 0) {
-        hosted = hosted->next;
-    }
-    return hosted;
 }

@@ -53,7 +53,8 @@ struct p2_seat {
     struct p2_peer *peer; /* NULL: its client is gone */
     bool is_robot;
     bool is_welcomed;
-    uint64_t lost_us; /* since when */
+    uint64_t first_frame; /* earlier ones were made for the client before this one */
+    uint64_t lost_us;     /* since when */
     uint16_t width, height;
     enum p2_view_mode view;
     uint32_t applied;  /* newest input in a frame */
@@ -111,7 +112,8 @@ struct p2_hosted {
     struct p2_frame_in lists[2];
     struct p2_frame_in *in; /* of the next frame; the other one may be the thread's */
     struct p2_frame_out out;
-    bool is_waiting; /* a frame waits for a swap of modules to end */
+    uint64_t committed; /* newest frame whose list is whole */
+    bool is_waiting;    /* a frame waits for a swap of modules to end */
     bool wants_reload;
     struct p2_ctl_call *reload_call;
 

@@ -119,6 +119,7 @@ static void send_welcome(struct p2_hosted *hosted, uint8_t at, bool is_resumed)
         return;
     }
     seat->is_welcomed = true;
+    seat->first_frame = hosted->committed + 1;
     tell_look(hosted, at);
     P2_LOG(&hosted->authority->daemon->log, P2_LEVEL_NOTICE, "gamer_joined",
            P2_LOG_STR("session", hosted->name), P2_LOG_U64("seat", at),
@@ -129,7 +130,7 @@ void p2_seat_frame(struct p2_hosted *hosted, uint8_t at, struct p2_span payload)
 {
     static struct p2_msg_frame frame; /* large */
     struct p2_seat *seat = &hosted->seats[at];
-    if (seat->peer != NULL && seat->is_welcomed) {
+    if (seat->peer != NULL && seat->is_welcomed && hosted->out.frame >= seat->first_frame) {
         int error = p2_link_send(seat->peer->link, P2_MSG_FRAME, payload);
         if (error != P2_OK && error != P2_E_DRAINING) {
             p2_link_close(seat->peer->link, error);
