@@ -40,6 +40,10 @@
 /* How long after a failed opening the overlay is tried again. Chosen: a port becomes free. */
 #define MEETING_RETRY_MS 10000u
 
+/* Of the option log-level, by its choices. */
+static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
+                                           P2_LEVEL_INFO, P2_LEVEL_DEBUG};
+
 struct entry {
     struct p2_authority_link *link;
     struct p2_address address;
@@ -437,15 +441,16 @@ static enum p2_pause_reason pause_reason(enum p2_lend_reason reason)
     }
 }
 
-static void on_change(const struct p2_lend_verdict *verdict, void *ctx)
+/* Stops or goes on as the guard says. Before the test, which needs the pool, and at the end there is
+ * nothing to stop. */
+static void obey(struct p2_helperd *helper, const struct p2_lend_verdict *verdict)
 {
-    struct p2_helperd *helper = ctx;
     enum p2_pause_reason pause = pause_reason(verdict->reason);
     char text[P2_LEND_TEXT_MAX];
     p2_lend_text(text, verdict);
     p2_notify_status(text);
     if (pause == helper->env.pause || !helper->is_tested || helper->is_terminating) {
-        return; /* before the test and at the end there is nothing to stop */
+        return;
     }
     P2_LOG(helper->env.log, P2_LEVEL_NOTICE,
            pause == P2_PAUSE_REASON_NONE ? "goes_on" : "stops_lending", P2_LOG_STR("why", text));
@@ -459,6 +464,11 @@ static void on_change(const struct p2_lend_verdict *verdict, void *ctx)
         p2_authority_link_offer(helper->entries[i].link);
     }
     update_meeting(helper);
+}
+
+static void on_change(const struct p2_lend_verdict *verdict, void *ctx)
+{
+    obey(ctx, verdict);
 }
 
 static const struct p2_config *config_of(void *ctx)
@@ -498,6 +508,9 @@ static void on_leave_timeout(uv_timer_t *timer)
 static void on_terminate(void *ctx)
 {
     struct p2_helperd *helper = ctx;
+    if (helper->is_terminating) {
+        return;
+    }
     helper->is_terminating = true;
     (void)uv_timer_start(&helper->leave_timer, on_leave_timeout, LEAVE_MS, 0);
     for (size_t i = 0; i < helper->entry_count; i++) {
@@ -531,6 +544,8 @@ static void on_tested(void *ctx, const struct p2_self_test_row *rows)
     p2_notify_ready(line);
     if (!helper->is_terminating) {
         p2_guard_look(helper->guard);
+        const struct p2_lend_verdict verdict = p2_guard_verdict(helper->guard);
+        obey(helper, &verdict); /* it may be the same as before the test */
         update_links(helper);
         update_meeting(helper);
     }
@@ -549,8 +564,6 @@ static void report_frozen(struct p2_helperd *helper, const struct p2_config *fre
 /* What may change while running. */
 static void apply_config(struct p2_helperd *helper)
 {
-    static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
-                                               P2_LEVEL_INFO, P2_LEVEL_DEBUG};
     uint32_t cores = (uint32_t)p2_config_u64(helper->config, P2_HELPER_OPTION_CORES);
     p2_log_set_level(&helper->daemon->log,
                      levels[p2_config_choice(helper->config, P2_HELPER_OPTION_LOG_LEVEL)]);
@@ -675,8 +688,6 @@ static int open_daemon(struct p2_helperd *helper, const struct p2_helperd_setup 
                        struct p2_failure *failure)
 {
     const struct p2_config *config = setup->config;
-    static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
-                                               P2_LEVEL_INFO, P2_LEVEL_DEBUG};
     const struct p2_daemon_options options = {
         .program = setup->program->name,
         .state_dir = p2_config_string(config, P2_HELPER_OPTION_STATE_DIR),
