@@ -16,6 +16,7 @@
 
 struct p2_peer;
 struct p2_hosted;
+struct p2_discovery;
 
 /* Links of helpers at a time. DESIGN 13 aims at 1,000. */
 #define P2_AUTHORITY_HELPERS_MAX 1024u
@@ -72,7 +73,8 @@ struct p2_authority {
     uint64_t joins_refill_us;
     uint32_t joins_left;
 
-    struct p2_hosted *sessions; /* every one, newest first */
+    struct p2_hosted *sessions;     /* every one, newest first */
+    struct p2_discovery *discovery; /* NULL: not found by anybody who does not know the address */
     uint64_t sessions_made;
     uint64_t unsolicited;
     json_t *lies;                      /* who was caught, how */

@@ -21,19 +21,27 @@ static int complain(const struct p2_failure *failure, int error)
                                                                                      : EX_OSERR;
 }
 
-/* Options may stand on both sides of `join ID`: they are put first. */
+static bool is_option(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0';
+}
+
+/* Options may stand before, between and after `join` and its ID: they are put first. */
 static void put_options_first(int argc, char **argv)
 {
     int at = 1;
     while (at < argc && strcmp(argv[at], "join") != 0) {
         at++;
     }
-    if (at + 2 < argc) {
-        char *command = argv[at], *what = argv[at + 1];
-        memmove(argv + at, argv + at + 2, (size_t)(argc - at - 2) * sizeof *argv);
-        argv[argc - 2] = command;
-        argv[argc - 1] = what;
+    if (at + 1 >= argc) {
+        return;
     }
+    int what = is_option(argv[at + 1]) ? argc - 1 : at + 1;
+    char *command = argv[at], *id = argv[what];
+    memmove(argv + what, argv + what + 1, (size_t)(argc - what - 1) * sizeof *argv);
+    memmove(argv + at, argv + at + 1, (size_t)(argc - at - 1) * sizeof *argv);
+    argv[argc - 2] = command;
+    argv[argc - 1] = id;
 }
 
 int main(int argc, char **argv)

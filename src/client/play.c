@@ -29,7 +29,9 @@ struct play {
     struct p2_glyphs *glyphs;
     struct p2c2r_pad pad;
     struct p2_failure failure;
-    uint64_t started_us, first_frame_us, linked_us;
+    uint64_t began_us;   /* the clock's start */
+    uint64_t started_us; /* of the ticks: moved when the machine slept */
+    uint64_t first_frame_us, linked_us;
     uint64_t ticks; /* since the loop began */
     uint64_t shown; /* pictures */
     uint64_t second_us, shown_in_second;
@@ -152,7 +154,7 @@ static bool is_over(struct play *play, uint64_t now)
     if (play->first_frame_us != 0) {
         return options->seconds != 0 && now - play->first_frame_us >= options->seconds * SECOND_US;
     }
-    if (options->patience_s != 0 && now - play->started_us >= options->patience_s * SECOND_US) {
+    if (options->patience_s != 0 && now - play->began_us >= options->patience_s * SECOND_US) {
         (void)fprintf(stderr, "p2c2r: %s; gave up after %" PRIu64 " s\n",
                       p2_connection_text(play->connection), options->patience_s);
         play->status = EX_UNAVAILABLE;
@@ -217,8 +219,8 @@ static void print_summary(const struct play *play)
                  figures->input_us, figures->jitter_us);
     (void)printf(",\"first_frame_ms\":%" PRIu64 ",\"linked_ms\":%" PRIu64 ",\"shown\":%" PRIu64
                  ",\"tiers\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]}\n",
-                 play->first_frame_us != 0 ? (play->first_frame_us - play->started_us) / 1000 : 0,
-                 opened > play->started_us ? (opened - play->started_us) / 1000 : 0, play->shown,
+                 play->first_frame_us != 0 ? (play->first_frame_us - play->began_us) / 1000 : 0,
+                 opened > play->began_us ? (opened - play->began_us) / 1000 : 0, play->shown,
                  figures->tier_sums[0], figures->tier_sums[1], figures->tier_sums[2],
                  figures->tier_sums[3], figures->tier_sums[4]);
 }
@@ -280,7 +282,7 @@ int p2_play(struct p2_play_options *options)
     play->view.is_warped = true;
     play->hud.shows_figures = options->shows_figures;
     play->glyphs = p2_glyphs_open(TEXT_PIXELS);
-    play->started_us = play->second_us = now_us();
+    play->began_us = play->started_us = play->second_us = now_us();
     int error = open_all(play);
     if (error == P2_OK) {
         (void)uv_timer_start(&play->tick, on_tick, TICK_MS, 0);

@@ -14,6 +14,7 @@
 
 #define TILES_MIN      4  /* asked for a frame and player, whatever the quality */
 #define ANSWER_FRAMES  30 /* a tile asked for so long ago may be asked for again */
+#define REDRAW         2  /* no key: those are odd */
 #define BOUNCES        2
 #define INDIRECT_REACH 24
 
@@ -270,7 +271,9 @@ static void finish_job(struct lan *lan, struct lan_job *job)
         return; /* a newer one was faster */
     }
     compose(lan->views, tile, job);
-    tile->key = job->key;
+    const bool lacks_mirror = tile->has_mirror != 0 && (job->have & 1u << LAN_PART_MIRROR) == 0;
+    tile->key = lacks_mirror ? REDRAW : job->key; /* water turned up: once more, with its mirror */
+    tile->wanted = lacks_mirror ? 0 : tile->wanted;
     tile->frame = job->frame;
     tile->tier = job->tier;
     tile->is_fresh = 1;

@@ -589,7 +589,7 @@ static struct lan_view *open_view(struct lan *lan)
             free(view);
             return NULL;
         }
-        view->symmetry = (uint8_t)(lan_mix(lan->s->seed, 0x5e551011) >> 32 & 7u);
+        view->symmetry = (uint8_t)(lan_mix(lan->s->secret, 0x5e551011) >> 32 & 7u);
         for (int i = 0; i < LAN_LIGHTER * 256; i++) {
             view->lighter[i / 256][i % 256] = p2c2r_palette_light((uint8_t)(i % 256), i / 256);
         }
@@ -643,7 +643,13 @@ void lan_view(struct lan *lan, uint32_t player, const struct p2c2r_frame *frame,
         return;
     }
     struct lan_eye *eye = &lan->views->eyes[player];
+    if (eye->is_open && (eye->asked_width != writer->picture_width ||
+                         eye->asked_height != writer->picture_height)) {
+        close_eye(lan, player); /* another picture: the host forgot what it was given, too */
+    }
     if (!eye->is_open) {
+        eye->asked_width = writer->picture_width;
+        eye->asked_height = writer->picture_height;
         eye->is_open = true;
         memset(eye->light, -1, sizeof eye->light);
         eye->seen_events = lan->s->event_count; /* what happened before is no news */
