@@ -121,6 +121,23 @@ struct p2_lend_verdict p2_guard_verdict(const struct p2_guard *guard)
     return guard->why.now;
 }
 
+enum p2_pause_reason p2_guard_pause_reason(enum p2_lend_reason reason)
+{
+    switch ((int)reason) {
+    case P2_LEND_SCHEDULE:
+        return P2_PAUSE_REASON_SCHEDULE;
+    case P2_LEND_BATTERY:
+        return P2_PAUSE_REASON_BATTERY;
+    case P2_LEND_HOT:
+        return P2_PAUSE_REASON_HEAT;
+    case P2_LEND_MONTH:
+    case P2_LEND_RATE:
+        return P2_PAUSE_REASON_TRAFFIC;
+    default:
+        return p2_lend_may(reason) ? P2_PAUSE_REASON_NONE : P2_PAUSE_REASON_OWNER;
+    }
+}
+
 /* ---- for people ---------------------------------------------------------------------------------- */
 
 json_t *p2_guard_why(const struct p2_guard *guard)

@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 #include "helper/why.h"
+#include "wire/messages.h"
 
 #include <jansson.h>
 #include <uv.h>
@@ -39,6 +40,9 @@ void p2_guard_look(struct p2_guard *guard);
 void p2_guard_agent(struct p2_guard *guard, uint32_t input_s, bool is_full_screen);
 
 struct p2_lend_verdict p2_guard_verdict(const struct p2_guard *guard);
+
+/* How a reason is told to authorities. */
+enum p2_pause_reason p2_guard_pause_reason(enum p2_lend_reason reason);
 
 /* For people: the reason now and the time of each; the newest changes; what the sensors say. NULL
  * when out of memory. */

@@ -423,29 +423,11 @@ static void fill_sensors(struct p2_lend_sensors *sensors, void *ctx)
     }
 }
 
-/* How a reason is told to authorities. */
-static enum p2_pause_reason pause_reason(enum p2_lend_reason reason)
-{
-    switch ((int)reason) {
-    case P2_LEND_SCHEDULE:
-        return P2_PAUSE_REASON_SCHEDULE;
-    case P2_LEND_BATTERY:
-        return P2_PAUSE_REASON_BATTERY;
-    case P2_LEND_HOT:
-        return P2_PAUSE_REASON_HEAT;
-    case P2_LEND_MONTH:
-    case P2_LEND_RATE:
-        return P2_PAUSE_REASON_TRAFFIC;
-    default:
-        return p2_lend_may(reason) ? P2_PAUSE_REASON_NONE : P2_PAUSE_REASON_OWNER;
-    }
-}
-
 /* Stops or goes on as the guard says. Before the test, which needs the pool, and at the end there is
  * nothing to stop. */
 static void obey(struct p2_helperd *helper, const struct p2_lend_verdict *verdict)
 {
-    enum p2_pause_reason pause = pause_reason(verdict->reason);
+    enum p2_pause_reason pause = p2_guard_pause_reason(verdict->reason);
     char text[P2_LEND_TEXT_MAX];
     p2_lend_text(text, verdict);
     p2_notify_status(text);
