@@ -146,10 +146,11 @@ static void perform(struct p2_authority *authority, const struct p2_effect *effe
                     const struct p2_effect *next)
 {
     struct p2_hosted *hosted;
+    if (effect->type == P2_EFFECT_ACCEPT) {
+        note_admitted(authority, effect);
+    }
     switch (effect->type) {
     case P2_EFFECT_ACCEPT:
-        note_admitted(authority, effect);
-        /* fall through */
     case P2_EFFECT_DENIED:
     case P2_EFFECT_LEASE:
     case P2_EFFECT_CANCEL:

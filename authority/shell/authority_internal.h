@@ -38,9 +38,9 @@ struct p2_discovery;
 /* The pool's authority of everything that is computed here: all sessions are the host's own. */
 #define P2_AUTHORITY_TAG P2_DAEMON_TAG_FIRST
 
-/* Events that wait until the effects of a step are performed. Chosen: one ban for each lie that one
- * message can reveal, and room. */
-#define P2_AUTHORITY_QUEUE 16u
+/* Events that wait until the effects of a step are performed. One step asks for at most
+ * P2_LOCAL_JOBS_MAX own results that may fail at once; as many again for checks and bans. */
+#define P2_AUTHORITY_QUEUE (2u * P2_LOCAL_JOBS_MAX)
 
 struct p2_authority {
     struct p2_daemon *daemon;

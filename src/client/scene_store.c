@@ -2,6 +2,7 @@
 #include "client/scene_store.h"
 
 #include "base/error.h"
+#include "kernels/zstd_frame.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,15 +75,9 @@ static int insert_chunk(struct p2_scene_store *store, uint32_t at, uint32_t key,
     return P2_OK;
 }
 
-static int apply_chunk(struct p2_scene_store *store, uint32_t key, struct p2c2r_bytes bytes)
+/* Puts a chunk where its key says; one out of a bundle does not replace one of its own. */
+static int put_chunk(struct p2_scene_store *store, uint32_t key, const uint8_t *voxels, bool is_own)
 {
-    uint8_t voxels[P2C2R_SCENE_CHUNK_VOXELS];
-    if (key >= P2C2R_SCENE_CHUNKS_SIDE * P2C2R_SCENE_CHUNKS_SIDE) {
-        return P2_E_RANGE;
-    }
-    if (!p2c2r_scene_chunk_read(bytes, voxels)) {
-        return P2_E_MALFORMED;
-    }
     uint32_t at = place_of(store, key);
     struct p2_scene_chunk *chunk = at < store->chunk_count ? store->chunks[at] : NULL;
     if (chunk == NULL || chunk->key != key) {
@@ -91,10 +86,53 @@ static int apply_chunk(struct p2_scene_store *store, uint32_t key, struct p2c2r_
             return error;
         }
     }
-    memcpy(chunk->voxels, voxels, sizeof voxels);
-    chunk->change++;
-    store->changes++;
+    if (is_own || !chunk->is_own) {
+        memcpy(chunk->voxels, voxels, sizeof chunk->voxels);
+        chunk->is_own = is_own;
+        chunk->change++;
+        store->changes++;
+    }
     return P2_OK;
+}
+
+/* Unpacks a bundle's content, chunk by chunk until one is malformed. Allocates for the time of the call: a game sends
+ * a few of them to whoever joins. */
+static int apply_bundle(struct p2_scene_store *store, struct p2c2r_bytes bytes)
+{
+    struct p2c2r_bytes frame, content;
+    uint32_t size, key;
+    uint8_t voxels[P2C2R_SCENE_CHUNK_VOXELS];
+    if (!p2c2r_scene_bundle_open(bytes, &frame, &size)) {
+        return P2_E_MALFORMED;
+    }
+    uint8_t *memory = aligned_alloc(64, P2_ZSTD_DECOMPRESS_ARENA + P2C2R_SCENE_BUNDLE_CONTENT);
+    if (memory == NULL) {
+        return P2_E_NOMEM;
+    }
+    uint8_t *unpacked = memory + P2_ZSTD_DECOMPRESS_ARENA;
+    int error = p2_zstd_frame_decompress(frame, unpacked, size, memory, P2_ZSTD_DECOMPRESS_ARENA) ==
+                        P2C2R_KERNEL_OK
+                    ? P2_OK
+                    : P2_E_MALFORMED;
+    content = (struct p2c2r_bytes){unpacked, size};
+    while (error == P2_OK && content.size > 0) {
+        error = p2c2r_scene_bundle_next(&content, &key, voxels)
+                    ? put_chunk(store, key, voxels, false)
+                    : P2_E_MALFORMED;
+    }
+    free(memory);
+    return error;
+}
+
+static int apply_chunk(struct p2_scene_store *store, uint32_t key, struct p2c2r_bytes bytes)
+{
+    uint8_t voxels[P2C2R_SCENE_CHUNK_VOXELS];
+    if (key >= P2C2R_SCENE_BUNDLE_KEY) {
+        return key - P2C2R_SCENE_BUNDLE_KEY < P2C2R_SCENE_BUNDLES ? apply_bundle(store, bytes)
+                                                                  : P2_E_RANGE;
+    }
+    return p2c2r_scene_chunk_read(bytes, voxels) ? put_chunk(store, key, voxels, true)
+                                                 : P2_E_MALFORMED;
 }
 
 static int apply_entities(struct p2_scene_store *store, uint32_t key, struct p2c2r_bytes bytes)

@@ -31,6 +31,7 @@ struct p2_scene_lamps {
 struct p2_scene_chunk {
     uint32_t key;
     uint32_t change; /* counts this chunk's versions, from 1 */
+    bool is_own;     /* came by a delta of its own: newer than any bundle (doc/scene.md) */
     uint8_t voxels[P2C2R_SCENE_CHUNK_VOXELS];
 };
 
