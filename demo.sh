@@ -121,6 +121,7 @@ start() { # start NAME PROGRAM ARGUMENT...
     shift 2
     "$build/$program" -c "$folder/empty.conf" --state-dir "$folder/$name" \
         --control-socket "$folder/$name.socket" --enabled --local-peers allow --region demo \
+        --on-battery --max-temperature 0 \
         "${overlay[@]}" --bootstrap "127.0.0.1:$port" "$@" 2>"$folder/$name.log" &
     pids+=($!)
 }

@@ -14,6 +14,11 @@ void p2_notify_ready(const char *status)
     (void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 
+void p2_notify_status(const char *status)
+{
+    (void)sd_notifyf(0, "STATUS=%s", status);
+}
+
 void p2_notify_stopping(void)
 {
     (void)sd_notify(0, "STOPPING=1");
@@ -41,6 +46,11 @@ uint64_t p2_notify_watchdog_ms(void)
 #else
 
 void p2_notify_ready(const char *status)
+{
+    (void)status;
+}
+
+void p2_notify_status(const char *status)
 {
     (void)status;
 }

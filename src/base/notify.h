@@ -8,6 +8,9 @@
 /* Started: `status` is one line for people, for `systemctl status`. */
 void p2_notify_ready(const char *status);
 
+/* A new line for people. */
+void p2_notify_status(const char *status);
+
 /* Ending on purpose. */
 void p2_notify_stopping(void);
 

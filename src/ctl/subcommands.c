@@ -5,11 +5,13 @@
 #include "ctl/new_game.h"
 #include "ctl/receipts.h"
 #include "ctl/table.h"
+#include "ctl/when.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int build_level(int count, char **words, json_t **ret_arguments, struct p2_failure *failure)
 {
@@ -163,6 +165,58 @@ static int build_sessions(int count, char **words, json_t **ret_arguments,
     return P2_OK;
 }
 
+/* {"agree": true} for the word "yes", nothing without a word. */
+static int build_enable(int count, char **words, json_t **ret_arguments, struct p2_failure *failure)
+{
+    if (count == 1 && strcmp(words[0], "yes") != 0) {
+        return p2_fail(failure, P2_E_INVALID, "say \"enable yes\" to agree, or only \"enable\"");
+    }
+    *ret_arguments = count == 0 ? json_object() : json_pack("{s:b}", "agree", 1);
+    return *ret_arguments != NULL ? P2_OK : p2_fail(failure, P2_E_NOMEM, "out of memory");
+}
+
+/* A pause: "90" minutes, "90s", "2h", or "until 18:30" of today or tomorrow by the local clock. */
+static int build_pause(int count, char **words, json_t **ret_arguments, struct p2_failure *failure)
+{
+    int64_t seconds = 0;
+    const char *text = count > 0 ? words[count - 1] : "";
+    if (count == 2 &&
+        (strcmp(words[0], "until") != 0 || !p2_ctl_until(text, time(NULL), &seconds))) {
+        return p2_fail(failure, P2_E_INVALID, "say \"pause until HH:MM\"");
+    }
+    if (count == 1 && !p2_ctl_length(text, &seconds)) {
+        return p2_fail(failure, P2_E_INVALID,
+                       "\"%s\" is no length of time: use minutes, or 90s, 45min, 2h", text);
+    }
+    *ret_arguments = count == 0   ? json_object()
+                     : count == 1 ? json_pack("{s:I}", "seconds", (json_int_t)seconds)
+                                  : json_pack("{s:I}", "until", (json_int_t)seconds);
+    return *ret_arguments != NULL ? P2_OK : p2_fail(failure, P2_E_NOMEM, "out of memory");
+}
+
+static int build_limit(int count, char **words, json_t **ret_arguments, struct p2_failure *failure)
+{
+    (void)count;
+    *ret_arguments = json_pack("{s:s, s:s}", "limit", words[0], "value", words[1]);
+    return *ret_arguments != NULL
+               ? P2_OK
+               : p2_fail(failure, P2_E_INVALID, "not text: the arguments of limits set");
+}
+
+static int build_idle(int count, char **words, json_t **ret_arguments, struct p2_failure *failure)
+{
+    int64_t seconds = 0;
+    bool is_full = count == 2 && strcmp(words[1], "full-screen") == 0;
+    if (!p2_ctl_length(words[0], &seconds) || (count == 2 && !is_full)) {
+        return p2_fail(failure, P2_E_INVALID,
+                       "say \"idle-report 30s\" or "
+                       "\"idle-report 30s full-screen\"");
+    }
+    *ret_arguments =
+        json_pack("{s:I, s:b}", "input_s", (json_int_t)seconds, "full_screen", is_full);
+    return *ret_arguments != NULL ? P2_OK : p2_fail(failure, P2_E_NOMEM, "out of memory");
+}
+
 static const struct p2_subcommand table[] = {
     {"status", "", "what the daemon is and does", 0, 0, NULL, NULL},
     {"key", "", "the node's public key", 0, 0, NULL, print_only_value},
@@ -171,6 +225,20 @@ static const struct p2_subcommand table[] = {
     {"sessions", "[ACTION [SESSION [MORE]]]",
      "list the sessions of an authority; end, lock, unlock, kick, reload, console", 0, 3,
      build_sessions, NULL},
+    {"enable", "[yes]", "what lending means; with yes: lend this machine", 0, 1, build_enable,
+     NULL},
+    {"disable", "", "lend nothing any more", 0, 0, NULL, NULL},
+    {"pause", "[LENGTH | until HH:MM]", "lend nothing for a while, or until resumed", 0, 2,
+     build_pause, NULL},
+    {"resume", "", "end a pause", 0, 0, NULL, NULL},
+    {"why", "", "why this machine is lent now or not, and where the time went", 0, 0, NULL, NULL},
+    {"history", "", "when lending began and stopped, and why", 0, 0, NULL, NULL},
+    {"limits set", "NAME VALUE", "set one of the owner's limits for good", 2, 2, build_limit, NULL},
+    {"limits", "", "the owner's limits", 0, 0, NULL, NULL},
+    {"sensors", "", "what the machine says about itself", 0, 0, NULL, NULL},
+    {"authorities", "", "the authorities worked for", 0, 0, NULL, NULL},
+    {"idle-report", "LENGTH [full-screen]", "tell the daemon when input came last", 1, 2,
+     build_idle, NULL},
     {"save list", "[SESSION]", "the saves of a session", 0, 1, build_session, print_saves},
     {"save create", "NAME [SESSION]", "save a session now", 1, 2, build_name, print_only_value},
     {"save restore", "NAME [SESSION]", "go back to a save", 1, 2, build_name, print_only_value},

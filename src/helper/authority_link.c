@@ -241,6 +241,9 @@ static int take_accept(struct p2_authority_link *link, const struct p2_msg_accep
     P2_LOG(link->env->log, P2_LEVEL_NOTICE, "authority_accepted",
            P2_LOG_ID("authority", &link->address.key), P2_LOG_U64("window", accept->window),
            P2_LOG_U64("kernels", accept->kernels));
+    if (link->env->pause != P2_PAUSE_REASON_NONE) {
+        p2_authority_link_offer(link);
+    }
     return P2_OK;
 }
 
@@ -254,6 +257,10 @@ static void take_lease(struct p2_authority_link *link, const struct p2_msg_lease
 {
     const struct p2_helper_env *env = link->env;
     struct p2_blob_handle blobs[P2_WIRE_BLOBS_MAX];
+    if (env->pause != P2_PAUSE_REASON_NONE) {
+        refuse_lease(link, lease->id, P2_RESULT_STATUS_PAUSED);
+        return;
+    }
     if (lease->kernel >= env->hello.kernels_count || (link->kernels >> lease->kernel & 1u) == 0 ||
         env->offers[lease->kernel].version != lease->version) {
         refuse_lease(link, lease->id, P2_RESULT_STATUS_NO_KERNEL);
@@ -445,10 +452,16 @@ static void on_open(struct p2_link *transport_link, void *ctx)
     SEND(link, HELLO, hello, &hello);
 }
 
+static uint64_t traffic_of(const struct p2_link *transport_link)
+{
+    struct p2_link_stats stats = p2_link_stats(transport_link);
+    return stats.sent_bytes + stats.received_bytes;
+}
+
 static void on_close(struct p2_link *transport_link, int reason, void *ctx)
 {
     struct p2_authority_link *link = ctx;
-    (void)transport_link;
+    link->env->traffic_bytes += traffic_of(transport_link);
     link->link = NULL;
     report_dial(link, outcome_of(reason)); /* of an open one it was reported already */
     P2_LOG(link->env->log, link->state == DIALING ? P2_LEVEL_DEBUG : P2_LEVEL_NOTICE,
@@ -647,12 +660,17 @@ void p2_authority_link_cut(struct p2_authority_link *link)
 
 void p2_authority_link_offer(struct p2_authority_link *link)
 {
-    if (link->state == WORKING) {
-        const struct p2_msg_offer offer = {.pause = P2_PAUSE_REASON_NONE,
-                                           .cores = link->env->hello.cores,
-                                           .slots = link->env->hello.slots,
-                                           .share_ppk = 1000};
-        SEND(link, OFFER, offer, &offer);
+    const struct p2_helper_env *env = link->env;
+    if (link->state != WORKING) {
+        return;
+    }
+    const struct p2_msg_offer offer = {.pause = env->pause,
+                                       .cores = env->hello.cores,
+                                       .slots = env->hello.slots,
+                                       .share_ppk = env->share_ppk};
+    SEND(link, OFFER, offer, &offer);
+    if (env->pause != P2_PAUSE_REASON_NONE) {
+        p2_lease_runs_pause(link->runs);
     }
 }
 
@@ -663,11 +681,13 @@ struct p2_authority_link_view p2_authority_link_view(const struct p2_authority_l
         .state = state_names[link->state],
         .leases_done = link->leases_done,
         .failures = link->backoff.failures,
+        .is_working = link->state == WORKING,
         .is_invited = link->is_invited,
         .trouble = link->trouble,
     };
     if (link->link != NULL) {
         view.rtt = p2_link_rtt(link->link);
+        view.traffic_bytes = traffic_of(link->link);
     }
     if (link->runs != NULL) {
         view.leases_open = p2_lease_runs_count(link->runs);

@@ -44,6 +44,9 @@ struct p2_helper_env {
     struct p2_msg_hello hello; /* what is offered; its spans belong to the helper */
     struct p2_helper_offer offers[P2_WIRE_KERNELS_MAX]; /* offers[hello.kernels_count] */
     struct p2_buf scratch;                              /* messages are encoded here */
+    enum p2_pause_reason pause;                         /* not NONE: no lease is taken */
+    uint16_t share_ppk;                                 /* of the cores' time, for OFFER */
+    uint64_t traffic_bytes;                             /* both ways, on links that ended */
     uint64_t next_tag;                                  /* pool tags are never used again */
     uint64_t leases_done;                               /* answered with OK, all authorities */
     uint64_t leases_failed;                             /* answered otherwise */
@@ -67,7 +70,9 @@ struct p2_authority_link_view {
     uint32_t leases_open;
     uint32_t blobs;
     uint64_t blob_bytes;
-    uint32_t failures; /* tries in a row that came to nothing */
+    uint32_t failures;      /* tries in a row that came to nothing */
+    uint64_t traffic_bytes; /* both ways, on the link there is */
+    bool is_working;
     bool is_invited;
     const char *trouble; /* why the last try or link ended, "" when nothing did; borrowed */
 };
@@ -88,7 +93,8 @@ void p2_authority_link_leave(struct p2_authority_link *link, enum p2_drain_reaso
 /* After leave: cuts what is still running or unsent. on_gone follows as above. */
 void p2_authority_link_cut(struct p2_authority_link *link);
 
-/* Tells the authority that what is lent (env->hello) has changed. */
+/* Tells the authority that what is lent (env->hello, env->pause) has changed. A pause answers what
+ * is in hand with PAUSED. */
 void p2_authority_link_offer(struct p2_authority_link *link);
 
 struct p2_authority_link_view p2_authority_link_view(const struct p2_authority_link *link);

@@ -5,13 +5,15 @@
 #include "base/notify.h"
 #include "daemon/daemon.h"
 #include "helper/authority_link.h"
+#include "helper/commands.h"
+#include "helper/guard.h"
 #include "helper/meeting.h"
 #include "helper/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/resource.h>
 
 /* Leases taken at once, running and queued. Chosen: at 60 Hz an authority has 4 of them per frame
  * and core under way over three frames, for a handful of cores. */
@@ -20,6 +22,10 @@
 /* How long leases may take to end after SIGTERM before they are cut. With P2_DAEMON_DRAIN_MS this
  * stays below the 2 s a daemon has. */
 #define LEAVE_MS 1400u
+
+/* What still runs so long after the owner wants the machine is stopped. Chosen: with it and a look at
+ * once the cores are free within the 50 ms that were promised. */
+#define YIELD_US 20000u
 
 /* Lowest priority: the owner's programs come first. */
 #define NICE 19
@@ -33,6 +39,10 @@
 
 /* How long after a failed opening the overlay is tried again. Chosen: a port becomes free. */
 #define MEETING_RETRY_MS 10000u
+
+/* Of the option log-level, by its choices. */
+static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
+                                           P2_LEVEL_INFO, P2_LEVEL_DEBUG};
 
 struct entry {
     struct p2_authority_link *link;
@@ -49,6 +59,10 @@ struct p2_helperd {
     struct p2_config *config;
     struct entry entries[LINKS_MAX];
     size_t entry_count;
+    struct p2_guard *guard;
+    bool is_guarded; /* it looks */
+    struct p2_helper_commands commands;
+    uint64_t leases_seen;       /* answered until the guard's last look */
     struct p2_meeting *meeting; /* NULL: not wanted, not open, or being closed */
     bool is_meeting_closing;
     uv_timer_t leave_timer;
@@ -58,6 +72,10 @@ struct p2_helperd {
     bool is_terminating;
     int outcome;
 };
+
+static void finish_if_gone(struct p2_helperd *helper);
+static void update_meeting(struct p2_helperd *helper);
+static void on_reload(void *ctx);
 
 /* ---- links ------------------------------------------------------------------------------------- */
 
@@ -69,11 +87,18 @@ static void on_timer_closed(uv_handle_t *handle)
     }
 }
 
+static void on_guard_closed(void *ctx)
+{
+    struct p2_helperd *helper = ctx;
+    helper->is_guarded = false;
+    finish_if_gone(helper);
+}
+
 /* Ends the daemon when every link and the overlay are gone. */
 static void finish_if_gone(struct p2_helperd *helper)
 {
     bool is_gone = helper->entry_count == 0 && helper->meeting == NULL &&
-                   !helper->is_meeting_closing && helper->is_terminating;
+                   !helper->is_meeting_closing && !helper->is_guarded && helper->is_terminating;
     if (is_gone && helper->timers > 0 && !uv_is_closing((uv_handle_t *)&helper->leave_timer)) {
         uv_close((uv_handle_t *)&helper->leave_timer, on_timer_closed);
         uv_close((uv_handle_t *)&helper->meeting_timer, on_timer_closed);
@@ -125,11 +150,36 @@ static bool is_findable(const struct p2_helperd *helper)
             p2_config_bool(config, P2_HELPER_OPTION_LAN));
 }
 
+/* Is the key in the option's list? */
+static bool is_listed(const struct p2_helperd *helper, enum p2_helper_option option,
+                      const struct p2_id *key)
+{
+    for (size_t i = 0; i < p2_config_count(helper->config, option); i++) {
+        const char *text = p2_config_at(helper->config, option, i);
+        struct p2_id id;
+        if (p2_id_parse(&id, text, strlen(text)) == P2_OK && p2_id_equal(&id, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* May an authority that sent an invite be worked for? */
+static bool is_invite_allowed(const struct p2_helperd *helper, const struct p2_id *key)
+{
+    return !is_listed(helper, P2_HELPER_OPTION_DENY_AUTHORITY, key) &&
+           (p2_config_count(helper->config, P2_HELPER_OPTION_ALLOW_AUTHORITY) == 0 ||
+            is_listed(helper, P2_HELPER_OPTION_ALLOW_AUTHORITY, key));
+}
+
 static bool is_wanted(const struct p2_helperd *helper, const struct entry *entry)
 {
     const struct p2_address *address = &entry->address;
     if (entry->is_invited) {
-        return is_findable(helper);
+        return is_findable(helper) && is_invite_allowed(helper, &address->key);
+    }
+    if (is_listed(helper, P2_HELPER_OPTION_DENY_AUTHORITY, &address->key)) {
+        return false;
     }
     size_t count = p2_config_bool(helper->config, P2_HELPER_OPTION_ENABLED)
                        ? p2_config_count(helper->config, P2_HELPER_OPTION_AUTHORITY)
@@ -150,8 +200,9 @@ static void open_link(struct p2_helperd *helper, const char *text)
     struct p2_address address;
     /* The option table has checked the text. */
     if (p2_address_parse(&address, text, strlen(text), NULL) != P2_OK ||
-        p2_id_equal(&address.key, &helper->daemon->id) || find_entry(helper, &address) != NULL ||
-        helper->entry_count == LINKS_MAX) {
+        p2_id_equal(&address.key, &helper->daemon->id) ||
+        is_listed(helper, P2_HELPER_OPTION_DENY_AUTHORITY, &address.key) ||
+        find_entry(helper, &address) != NULL || helper->entry_count == LINKS_MAX) {
         return;
     }
     struct entry *entry = &helper->entries[helper->entry_count];
@@ -184,17 +235,14 @@ static void update_links(struct p2_helperd *helper)
 
 /* ---- the overlay ------------------------------------------------------------------------------- */
 
-/* The label of the local time's offset from UTC, without summer time: "utc", "utc+1", "utc-3". */
-static void default_region(char region[P2_REGION_MAX])
-{
-    tzset();
-    long hours = -timezone / 3600;
-    (void)snprintf(region, P2_REGION_MAX, hours == 0 ? "utc" : "utc%+ld", hours);
-}
-
-/* Says in the overlay what is lent. */
+/* Says in the overlay what is lent. A pause for the rate alone is over in seconds. */
 static void publish(struct p2_helperd *helper)
 {
+    if (helper->env.pause != P2_PAUSE_REASON_NONE &&
+        p2_guard_verdict(helper->guard).reason != P2_LEND_RATE) {
+        (void)p2_meeting_offer(helper->meeting, NULL); /* nothing to be refused */
+        return;
+    }
     const struct p2_msg_hello *hello = &helper->env.hello;
     const char *region = p2_config_string(helper->config, P2_HELPER_OPTION_REGION);
     struct p2_capacity_ad ad = {
@@ -205,22 +253,11 @@ static void publish(struct p2_helperd *helper)
     if (region != NULL) {
         (void)snprintf(ad.region, sizeof ad.region, "%s", region);
     } else {
-        default_region(ad.region);
+        p2_meeting_region(ad.region);
     }
-    for (uint32_t i = 0; i < hello->kernels_count && ad.kernel_count < P2_CAPACITY_KERNELS; i++) {
+    for (uint32_t i = 0; i < hello->kernels_count; i++) {
         const struct p2c2r_kernel *kernel = helper->daemon->kernels[helper->env.offers[i].kernel];
-        uint16_t tag = p2_capacity_kernel_tag(kernel->name, kernel->version);
-        uint8_t at = ad.kernel_count;
-        while (at > 0 && ad.kernels[at - 1] > tag) {
-            at--;
-        }
-        if (at > 0 && ad.kernels[at - 1] == tag) {
-            continue; /* two kernels with one tag: a hint either way */
-        }
-        memmove(&ad.kernels[at + 1], &ad.kernels[at],
-                (size_t)(ad.kernel_count - at) * sizeof ad.kernels[0]);
-        ad.kernels[at] = tag;
-        ad.kernel_count++;
+        p2_meeting_add_kernel(&ad, kernel->name, kernel->version);
     }
     int error = p2_meeting_offer(helper->meeting, &ad);
     if (error != P2_OK) {
@@ -255,6 +292,7 @@ static bool on_dial(const struct p2_presence_dial *dial, void *ctx)
         }
     }
     if (invited == INVITED_MAX || helper->entry_count == LINKS_MAX || helper->is_terminating ||
+        helper->env.pause != P2_PAUSE_REASON_NONE || !is_invite_allowed(helper, &dial->authority) ||
         p2_id_equal(&dial->authority, &helper->daemon->id)) {
         return false;
     }
@@ -305,8 +343,6 @@ static int open_meeting(struct p2_helperd *helper, struct p2_failure *failure)
     return p2_meeting_open(&helper->meeting, &options, failure);
 }
 
-static void update_meeting(struct p2_helperd *helper);
-
 static void on_meeting_timer(uv_timer_t *timer)
 {
     update_meeting(timer->data);
@@ -349,6 +385,79 @@ static void update_meeting(struct p2_helperd *helper)
     publish(helper);
 }
 
+/* ---- the owner's guard --------------------------------------------------------------------------- */
+
+static uint64_t own_us(void *ctx)
+{
+    struct p2_helperd *helper = ctx;
+    struct p2_pool_counters counters = {0};
+    struct rusage usage = {0};
+    if (helper->daemon->pool != NULL) {
+        p2_pool_counters(helper->daemon->pool, &counters);
+    }
+    (void)getrusage(RUSAGE_SELF, &usage); /* cannot fail */
+    return counters.cpu_us +
+           ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000u +
+           (uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec;
+}
+
+/* What the daemon itself tells the guard. */
+static void fill_sensors(struct p2_lend_sensors *sensors, void *ctx)
+{
+    struct p2_helperd *helper = ctx;
+    uint64_t answered = helper->env.leases_done + helper->env.leases_failed;
+    sensors->is_stopping = helper->is_terminating;
+    sensors->is_tested = helper->is_tested;
+    sensors->has_sandbox = helper->daemon->pool != NULL && !p2_pool_is_broken(helper->daemon->pool);
+    sensors->links = (uint32_t)helper->entry_count;
+    sensors->links_working = 0;
+    /* Short ones come and go between two looks. */
+    sensors->leases = (uint32_t)(answered - helper->leases_seen);
+    sensors->traffic_bytes = helper->env.traffic_bytes;
+    helper->leases_seen = answered;
+    for (size_t i = 0; i < helper->entry_count; i++) {
+        struct p2_authority_link_view view = p2_authority_link_view(helper->entries[i].link);
+        sensors->links_working += view.is_working;
+        sensors->leases += view.leases_open;
+        sensors->traffic_bytes += view.traffic_bytes;
+    }
+}
+
+/* Stops or goes on as the guard says. Before the test, which needs the pool, and at the end there is
+ * nothing to stop. */
+static void obey(struct p2_helperd *helper, const struct p2_lend_verdict *verdict)
+{
+    enum p2_pause_reason pause = p2_guard_pause_reason(verdict->reason);
+    char text[P2_LEND_TEXT_MAX];
+    p2_lend_text(text, verdict);
+    p2_notify_status(text);
+    if (pause == helper->env.pause || !helper->is_tested || helper->is_terminating) {
+        return;
+    }
+    P2_LOG(helper->env.log, P2_LEVEL_NOTICE,
+           pause == P2_PAUSE_REASON_NONE ? "goes_on" : "stops_lending", P2_LOG_STR("why", text));
+    helper->env.pause = pause;
+    if (pause != P2_PAUSE_REASON_NONE) {
+        p2_pool_pause(helper->daemon->pool, YIELD_US);
+    } else {
+        p2_pool_resume(helper->daemon->pool);
+    }
+    for (size_t i = 0; i < helper->entry_count; i++) {
+        p2_authority_link_offer(helper->entries[i].link);
+    }
+    update_meeting(helper);
+}
+
+static void on_change(const struct p2_lend_verdict *verdict, void *ctx)
+{
+    obey(ctx, verdict);
+}
+
+static const struct p2_config *config_of(void *ctx)
+{
+    return ((struct p2_helperd *)ctx)->config;
+}
+
 /* ---- events of the daemon ---------------------------------------------------------------------- */
 
 /* Lists the kernels that passed, in HELLO and in the table that leases refer to. */
@@ -370,32 +479,6 @@ static void fill_offers(struct p2_helperd *helper, const struct p2_self_test_row
     }
 }
 
-static void on_tested(void *ctx, const struct p2_self_test_row *rows)
-{
-    struct p2_helperd *helper = ctx;
-    char line[128];
-    fill_offers(helper, rows);
-    helper->is_tested = true;
-    if (helper->env.hello.kernels_count == 0) {
-        P2_LOG_EVENT(&helper->daemon->log, P2_LEVEL_ERROR, "no_kernel_passed");
-        helper->outcome = P2_E_UNSUPPORTED;
-        helper->is_terminating = true;
-        finish_if_gone(helper);
-        return;
-    }
-    bool is_enabled = p2_config_bool(helper->config, P2_HELPER_OPTION_ENABLED);
-    P2_LOG(&helper->daemon->log, P2_LEVEL_NOTICE, "ready",
-           P2_LOG_U64("kernels", helper->env.hello.kernels_count),
-           P2_LOG_U64("cores", helper->env.hello.cores), P2_LOG_BOOL("enabled", is_enabled));
-    (void)snprintf(line, sizeof line, "%u kernels, %s", helper->env.hello.kernels_count,
-                   is_enabled ? "lending" : "not enabled: lends nothing");
-    p2_notify_ready(line);
-    if (!helper->is_terminating) {
-        update_links(helper);
-        update_meeting(helper);
-    }
-}
-
 static void on_leave_timeout(uv_timer_t *timer)
 {
     struct p2_helperd *helper = timer->data;
@@ -407,6 +490,9 @@ static void on_leave_timeout(uv_timer_t *timer)
 static void on_terminate(void *ctx)
 {
     struct p2_helperd *helper = ctx;
+    if (helper->is_terminating) {
+        return;
+    }
     helper->is_terminating = true;
     (void)uv_timer_start(&helper->leave_timer, on_leave_timeout, LEAVE_MS, 0);
     for (size_t i = 0; i < helper->entry_count; i++) {
@@ -415,7 +501,36 @@ static void on_terminate(void *ctx)
         }
     }
     close_meeting(helper);
-    finish_if_gone(helper);
+    p2_guard_look(helper->guard);
+    p2_guard_close(helper->guard, on_guard_closed, helper);
+}
+
+static void on_tested(void *ctx, const struct p2_self_test_row *rows)
+{
+    struct p2_helperd *helper = ctx;
+    char line[128];
+    fill_offers(helper, rows);
+    helper->is_tested = true;
+    if (helper->env.hello.kernels_count == 0) {
+        P2_LOG_EVENT(&helper->daemon->log, P2_LEVEL_ERROR, "no_kernel_passed");
+        helper->outcome = P2_E_UNSUPPORTED;
+        on_terminate(helper);
+        return;
+    }
+    bool is_enabled = p2_config_bool(helper->config, P2_HELPER_OPTION_ENABLED);
+    P2_LOG(&helper->daemon->log, P2_LEVEL_NOTICE, "ready",
+           P2_LOG_U64("kernels", helper->env.hello.kernels_count),
+           P2_LOG_U64("cores", helper->env.hello.cores), P2_LOG_BOOL("enabled", is_enabled));
+    (void)snprintf(line, sizeof line, "%u kernels, %s", helper->env.hello.kernels_count,
+                   is_enabled ? "lending" : "not enabled: lends nothing");
+    p2_notify_ready(line);
+    if (!helper->is_terminating) {
+        p2_guard_look(helper->guard);
+        const struct p2_lend_verdict verdict = p2_guard_verdict(helper->guard);
+        obey(helper, &verdict); /* it may be the same as before the test */
+        update_links(helper);
+        update_meeting(helper);
+    }
 }
 
 static void report_frozen(struct p2_helperd *helper, const struct p2_config *fresh)
@@ -431,8 +546,6 @@ static void report_frozen(struct p2_helperd *helper, const struct p2_config *fre
 /* What may change while running. */
 static void apply_config(struct p2_helperd *helper)
 {
-    static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
-                                               P2_LEVEL_INFO, P2_LEVEL_DEBUG};
     uint32_t cores = (uint32_t)p2_config_u64(helper->config, P2_HELPER_OPTION_CORES);
     p2_log_set_level(&helper->daemon->log,
                      levels[p2_config_choice(helper->config, P2_HELPER_OPTION_LOG_LEVEL)]);
@@ -441,6 +554,13 @@ static void apply_config(struct p2_helperd *helper)
         for (size_t i = 0; i < helper->entry_count; i++) {
             p2_authority_link_offer(helper->entries[i].link);
         }
+    }
+    helper->env.share_ppk =
+        (uint16_t)(p2_config_u64(helper->config, P2_HELPER_OPTION_CPU_SHARE) / 1000);
+    (void)p2_pool_set_cpu_share(helper->env.pool,
+                                helper->env.share_ppk); /* its range was checked */
+    if (!helper->is_terminating) {
+        p2_guard_configure(helper->guard, helper->config);
     }
     if (helper->is_tested && !helper->is_terminating) {
         update_links(helper);
@@ -483,13 +603,24 @@ static json_t *describe_link(const struct p2_authority_link *link)
                      "trouble", view.trouble);
 }
 
-static void describe(json_t *status, void *ctx)
+static json_t *describe_links(void *ctx)
 {
     struct p2_helperd *helper = ctx;
     json_t *links = json_array();
     for (size_t i = 0; i < helper->entry_count; i++) {
         (void)json_array_append_new(links, describe_link(helper->entries[i].link));
     }
+    return links;
+}
+
+static void describe(json_t *status, void *ctx)
+{
+    struct p2_helperd *helper = ctx;
+    char text[P2_LEND_TEXT_MAX];
+    json_t *links = describe_links(helper);
+    const struct p2_lend_verdict verdict = p2_guard_verdict(helper->guard);
+    p2_lend_text(text, &verdict);
+    (void)json_object_set_new(status, "lending", json_string(text));
     /* Failing to add shows as a missing member; the answer itself stays well formed. */
     (void)json_object_set_new(
         status, "enabled", json_boolean(p2_config_bool(helper->config, P2_HELPER_OPTION_ENABLED)));
@@ -539,8 +670,6 @@ static int open_daemon(struct p2_helperd *helper, const struct p2_helperd_setup 
                        struct p2_failure *failure)
 {
     const struct p2_config *config = setup->config;
-    static const enum p2_log_level levels[] = {P2_LEVEL_ERROR, P2_LEVEL_WARN, P2_LEVEL_NOTICE,
-                                               P2_LEVEL_INFO, P2_LEVEL_DEBUG};
     const struct p2_daemon_options options = {
         .program = setup->program->name,
         .state_dir = p2_config_string(config, P2_HELPER_OPTION_STATE_DIR),
@@ -553,12 +682,41 @@ static int open_daemon(struct p2_helperd *helper, const struct p2_helperd_setup 
         .pool = {.workers = (uint32_t)p2_config_u64(config, P2_HELPER_OPTION_CORES),
                  .queue_capacity = P2_POOL_TASKS_MAX,
                  .nice = NICE,
-                 .cpu_permille = 1000,
+                 .cpu_permille =
+                     (uint32_t)(p2_config_u64(config, P2_HELPER_OPTION_CPU_SHARE) / 1000),
                  .batches = true},
         .events = &daemon_events,
         .ctx = helper,
     };
     return p2_daemon_open(&options, failure, &helper->daemon);
+}
+
+static int open_guard(struct p2_helperd *helper)
+{
+    const struct p2_guard_options options = {
+        .loop = helper->env.loop,
+        .state_dir = p2_config_string(helper->config, P2_HELPER_OPTION_STATE_DIR),
+        .fill = fill_sensors,
+        .own_us = own_us,
+        .on_change = on_change,
+        .ctx = helper,
+    };
+    int error = p2_guard_open(&helper->guard, &options);
+    if (error != P2_OK) {
+        return error;
+    }
+    helper->is_guarded = true;
+    helper->env.share_ppk =
+        (uint16_t)(p2_config_u64(helper->config, P2_HELPER_OPTION_CPU_SHARE) / 1000);
+    p2_guard_configure(helper->guard, helper->config);
+    helper->commands = (struct p2_helper_commands){.log = helper->env.log,
+                                                   .guard = helper->guard,
+                                                   .table = &p2_helper_option_table,
+                                                   .config = config_of,
+                                                   .reload = on_reload,
+                                                   .authorities = describe_links,
+                                                   .ctx = helper};
+    return p2_helper_commands_add(helper->daemon->control, &helper->commands);
 }
 
 int p2_helperd_open(const struct p2_helperd_setup *setup, struct p2_failure *failure,
@@ -597,6 +755,17 @@ int p2_helperd_open(const struct p2_helperd_setup *setup, struct p2_failure *fai
     helper->leave_timer.data = helper;
     helper->meeting_timer.data = helper;
     helper->timers = 2;
+    error = open_guard(helper);
+    if (error != P2_OK) {
+        helper->is_terminating = true;
+        if (helper->is_guarded) {
+            p2_guard_close(helper->guard, on_guard_closed, helper);
+        } else {
+            finish_if_gone(helper);
+        }
+        p2_helperd_close(helper);
+        return p2_fail(failure, error, "cannot start: %s", p2_error_text(error));
+    }
     *ret_helper = helper;
     return P2_OK;
 }
@@ -618,6 +787,7 @@ void p2_helperd_close(struct p2_helperd *helper)
         p2_daemon_close(helper->daemon);
         p2_buf_free(&helper->env.scratch);
         p2_config_free(helper->config);
+        p2_guard_free(helper->guard);
         free(helper);
     }
 }

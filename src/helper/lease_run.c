@@ -15,6 +15,7 @@ struct run {
     struct p2_buf input; /* the pool borrows it until the task ends */
     struct run *next_free;
     bool is_open;
+    bool is_paused; /* the owner wanted the machine meanwhile */
 };
 
 struct p2_lease_runs {
@@ -110,14 +111,17 @@ static void on_task(void *ctx, const struct p2_task_result *result)
 {
     struct run *run = ctx;
     struct p2_lease_runs *runs = run->runs;
-    const struct p2_msg_result message = {
+    struct p2_msg_result message = {
         .id = run->lease_id,
         .status = wire_status(result),
         .codec = P2_CODEC_RAW,
         .exec_us = result->cpu_us < UINT32_MAX ? (uint32_t)result->cpu_us : UINT32_MAX,
         .output = result->output,
     };
-    run->is_open = false;
+    if (run->is_paused && result->status == P2_TASK_CANCELLED) {
+        message.status = P2_RESULT_STATUS_PAUSED;
+    }
+    run->is_open = run->is_paused = false;
     run->next_free = runs->free;
     runs->free = run;
     runs->open_count--;
@@ -183,6 +187,17 @@ void p2_lease_runs_cancel(struct p2_lease_runs *runs, uint64_t id)
             /* NOENT: its outcome is settled already and its callback due. */
             (void)p2_pool_cancel(runs->options.pool, run->task_id);
             return;
+        }
+    }
+}
+
+void p2_lease_runs_pause(struct p2_lease_runs *runs)
+{
+    for (uint32_t i = 0; i < runs->options.capacity; i++) {
+        struct run *run = &runs->runs[i];
+        if (run->is_open) {
+            run->is_paused = true;
+            (void)p2_pool_cancel(runs->options.pool, run->task_id); /* NOENT: as above */
         }
     }
 }

@@ -40,6 +40,9 @@ void p2_lease_runs_take(struct p2_lease_runs *runs, const struct p2_msg_lease *l
  * answer was under way already. */
 void p2_lease_runs_cancel(struct p2_lease_runs *runs, uint64_t id);
 
+/* Ends all open leases; their answers, PAUSED, follow: the owner wants the machine. */
+void p2_lease_runs_pause(struct p2_lease_runs *runs);
+
 /* Leases taken and not answered. */
 uint32_t p2_lease_runs_count(const struct p2_lease_runs *runs);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct p2_meeting {
     struct p2_meeting_options options; /* strings are not used after open */
@@ -199,6 +200,29 @@ int p2_meeting_offer(struct p2_meeting *meeting, const struct p2_capacity_ad *ad
         meeting->ad = *ad;
     }
     return meeting->presence != NULL ? p2_helper_presence_offer(meeting->presence, ad) : P2_OK;
+}
+
+void p2_meeting_region(char region[P2_REGION_MAX])
+{
+    tzset();
+    long hours = -timezone / 3600;
+    (void)snprintf(region, P2_REGION_MAX, hours == 0 ? "utc" : "utc%+ld", hours);
+}
+
+void p2_meeting_add_kernel(struct p2_capacity_ad *ad, const char *name, uint32_t version)
+{
+    uint16_t tag = p2_capacity_kernel_tag(name, version);
+    uint8_t at = ad->kernel_count;
+    while (at > 0 && ad->kernels[at - 1] > tag) {
+        at--;
+    }
+    if (ad->kernel_count == P2_CAPACITY_KERNELS || (at > 0 && ad->kernels[at - 1] == tag)) {
+        return; /* two kernels with one tag: a hint either way */
+    }
+    memmove(&ad->kernels[at + 1], &ad->kernels[at],
+            (size_t)(ad->kernel_count - at) * sizeof ad->kernels[0]);
+    ad->kernels[at] = tag;
+    ad->kernel_count++;
 }
 
 void p2_meeting_dialled(struct p2_meeting *meeting, const struct p2_link_address *address,

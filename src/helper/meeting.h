@@ -52,6 +52,13 @@ int p2_meeting_open(struct p2_meeting **ret_meeting, const struct p2_meeting_opt
  * until then. NULL: nothing is. P2_E_RANGE. */
 int p2_meeting_offer(struct p2_meeting *meeting, const struct p2_capacity_ad *ad);
 
+/* The region of a helper whose owner named none: the local time's offset from UTC without summer
+ * time: "utc", "utc+1", "utc-3". */
+void p2_meeting_region(char region[P2_REGION_MAX]);
+
+/* Adds a kernel's tag to the ad, in order and once; nothing when there is no room. */
+void p2_meeting_add_kernel(struct p2_capacity_ad *ad, const char *name, uint32_t version);
+
 /* As p2_helper_presence_dialled. */
 void p2_meeting_dialled(struct p2_meeting *meeting, const struct p2_link_address *address,
                         enum p2_dial_outcome outcome);

@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "daemon/options.h"
 #include "exec/limits.h"
+#include "helper/schedule.h"
 #include "link/address.h"
 #include "overlay/capacity_ad.h"
 #include "overlay/puzzle.h"
@@ -21,6 +22,18 @@ static bool is_endpoint(const char *value)
 {
     struct p2_address address;
     return p2_address_parse_endpoint(&address, value, strlen(value), NULL) == P2_OK;
+}
+
+static bool is_schedule(const char *value)
+{
+    struct p2_schedule schedule;
+    return p2_schedule_parse(&schedule, value, strlen(value)) == P2_OK;
+}
+
+static bool is_key(const char *value)
+{
+    struct p2_id id;
+    return p2_id_parse(&id, value, strlen(value)) == P2_OK;
 }
 
 /* Names of enum p2_local_peers, in its order. */
@@ -70,6 +83,130 @@ static const struct p2_option options[P2_HELPER_OPTIONS] = {
          .is_valid = is_address,
          .doc = "An authority to work for. The key is what its log and its status show; without "
                 "it nobody could tell the authority from whoever answers there."},
+    [P2_HELPER_OPTION_SCHEDULE] =
+        {.name = "schedule",
+         .type = P2_OPTION_STRING,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "always",
+         .min = 1,
+         .max = P2_SCHEDULE_TEXT_MAX,
+         .argument = "WINDOWS",
+         .is_valid = is_schedule,
+         .doc = "When the machine may be lent, by the local clock: windows such as mon-fri "
+                "18:00-23:30, sat-sun 00:00-24:00 (without days: every day), or always, or never."},
+    [P2_HELPER_OPTION_ONLY_WHEN_IDLE] =
+        {.name = "only-when-idle",
+         .type = P2_OPTION_BOOL,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "no",
+         .doc = "Lend only while nobody uses the machine. An agent in the owner's session must "
+                "tell when input came last; when nobody tells, the machine counts as used."},
+    [P2_HELPER_OPTION_IDLE_AFTER] = {.name = "idle-after",
+                                     .type = P2_OPTION_DURATION,
+                                     .flags = P2_OPTION_RELOADABLE,
+                                     .default_text = "3min",
+                                     .min = 1000,
+                                     .max = 86400000,
+                                     .doc =
+                                         "With only-when-idle: how long no input must have come."},
+    [P2_HELPER_OPTION_BUSY_LOAD] = {.name = "busy-load",
+                                    .type = P2_OPTION_INTEGER,
+                                    .flags = P2_OPTION_RELOADABLE,
+                                    .default_text = "25",
+                                    .min = 0,
+                                    .max = 100,
+                                    .doc =
+                                        "With only-when-idle: the percentage of all cores from "
+                                        "which on other programs make the machine busy; 0: never."},
+    [P2_HELPER_OPTION_BUSY_PRESSURE] =
+        {.name = "busy-pressure",
+         .type = P2_OPTION_INTEGER,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "0",
+         .min = 0,
+         .max = 100,
+         .doc = "With only-when-idle: the same for the percentage of time programs wait for a "
+                "core, the lent cores' own waiting included; 0: never."},
+    [P2_HELPER_OPTION_ON_BATTERY] = {.name = "on-battery",
+                                     .type = P2_OPTION_BOOL,
+                                     .flags = P2_OPTION_RELOADABLE,
+                                     .default_text = "no",
+                                     .doc = "Lend also while the machine runs on battery."},
+    [P2_HELPER_OPTION_MAX_TEMPERATURE] =
+        {.name = "max-temperature",
+         .type = P2_OPTION_INTEGER,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "90",
+         .min = 0,
+         .max = 150,
+         .doc = "Degrees Celsius of the hottest sensor from which on nothing is lent, until it is "
+                "5 degrees cooler; 0: no limit."},
+    [P2_HELPER_OPTION_CPU_SHARE] = {.name = "cpu-share",
+                                    .type = P2_OPTION_SHARE,
+                                    .flags = P2_OPTION_RELOADABLE,
+                                    .default_text = "100%",
+                                    .min = 10000,
+                                    .max = 1000000,
+                                    .doc = "How much of the lent cores' time is used at most."},
+    [P2_HELPER_OPTION_FREE_MEMORY] =
+        {.name = "free-memory",
+         .type = P2_OPTION_SIZE,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "0",
+         .min = 0,
+         .max = INT64_C(1) << 44,
+         .doc = "Memory that must stay available to others; 0: no limit."},
+    [P2_HELPER_OPTION_FREE_DISK] =
+        {.name = "free-disk",
+         .type = P2_OPTION_SIZE,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "0",
+         .min = 0,
+         .max = INT64_C(1) << 50,
+         .doc = "Room that must stay free on the disk of the state folder; 0: no limit."},
+    [P2_HELPER_OPTION_MONTHLY_TRAFFIC] =
+        {.name = "monthly-traffic",
+         .type = P2_OPTION_SIZE,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "0",
+         .min = 0,
+         .max = INT64_C(1) << 50,
+         .doc = "Bytes that may be sent and received on links to authorities in a calendar month, "
+                "counted since the start of the daemon; 0: no limit."},
+    [P2_HELPER_OPTION_TRAFFIC_RATE] = {.name = "traffic-rate",
+                                       .type = P2_OPTION_SIZE,
+                                       .flags = P2_OPTION_RELOADABLE,
+                                       .default_text = "0",
+                                       .min = 0,
+                                       .max = INT64_C(1) << 40,
+                                       .doc = "Bytes a second that may be sent and received on "
+                                              "links to authorities in the mean; 0: no limit."},
+    [P2_HELPER_OPTION_PAUSED_UNTIL] =
+        {.name = "paused-until",
+         .type = P2_OPTION_INTEGER,
+         .flags = P2_OPTION_RELOADABLE,
+         .default_text = "0",
+         .min = -1,
+         .max = INT64_C(1) << 40,
+         .doc = "Until when nothing is lent, in seconds since 1970: what p2c2rctl pause writes. 0: "
+                "not paused; -1: until resumed."},
+    [P2_HELPER_OPTION_ALLOW_AUTHORITY] = {.name = "allow-authority",
+                                          .type = P2_OPTION_STRING,
+                                          .flags = P2_OPTION_RELOADABLE | P2_OPTION_LIST,
+                                          .min = 1,
+                                          .max = P2_ID_TEXT_LEN,
+                                          .argument = "KEY",
+                                          .is_valid = is_key,
+                                          .doc = "Key of an authority whose invites are followed. "
+                                                 "Once one is given, invites of others are not."},
+    [P2_HELPER_OPTION_DENY_AUTHORITY] = {.name = "deny-authority",
+                                         .type = P2_OPTION_STRING,
+                                         .flags = P2_OPTION_RELOADABLE | P2_OPTION_LIST,
+                                         .min = 1,
+                                         .max = P2_ID_TEXT_LEN,
+                                         .argument = "KEY",
+                                         .is_valid = is_key,
+                                         .doc = "Key of an authority that is never worked for."},
     [P2_HELPER_OPTION_ADS] =
         {.name = "ads",
          .type = P2_OPTION_BOOL,

@@ -143,7 +143,7 @@ uint32_t p2_schedule_minute(int64_t local_s)
 
 bool p2_schedule_is_open(const struct p2_schedule *schedule, uint32_t minute)
 {
-    return (schedule->bits[minute / 8] >> minute % 8 & 1u) != 0;
+    return (schedule->bits[minute / 8] & 1u << minute % 8) != 0;
 }
 
 uint32_t p2_schedule_wait(const struct p2_schedule *schedule, uint32_t minute)

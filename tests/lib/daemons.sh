@@ -69,11 +69,13 @@ start_authority() {
     }
     address=$(sed -n 's/^listening on //p' "$folder/authority.log")
 }
-start_helper() { # start_helper NAME PROGRAM ARGUMENT...
+# start_helper NAME PROGRAM ARGUMENT...; whatever the state of the machine the tests run on
+start_helper() {
     local name=$1 program=$2
     shift 2
     "$build/$program" -c "${config:-$folder/empty.conf}" --state-dir "$folder/$name" \
-        --control-socket "$folder/$name.socket" "$@" 2>"$folder/$name.log" &
+        --control-socket "$folder/$name.socket" --on-battery --max-temperature 0 "$@" \
+        2>"$folder/$name.log" &
     pids+=($!)
 }
 key_of() { "$ctl" -s "$folder/$1.socket" key; }
