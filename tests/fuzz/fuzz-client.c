@@ -19,9 +19,12 @@ static int swallow(void *ctx, uint8_t type, struct p2_span body)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct p2_gamer gamer; /* large */
-    const struct p2_gamer_options options = {
-        .name = "f", .agent = "f", .view = P2_VIEW_MODE_PIXELS, .width = 64, .height = 60,
-        .send = swallow};
+    const struct p2_gamer_options options = {.name = "f",
+                                             .agent = "f",
+                                             .view = P2_VIEW_MODE_PIXELS,
+                                             .width = 64,
+                                             .height = 60,
+                                             .send = swallow};
     struct p2_session_keys keys = {0};
     struct p2_id id = {{0}};
     uint8_t binding[64] = {0};

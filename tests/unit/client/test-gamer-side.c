@@ -148,8 +148,8 @@ static bool next_frame(uint32_t applied, uint32_t durable, bool is_lost)
                                          p2_span(pair.frame.data, pair.frame.size), pair.now_us),
                         P2_OK);
         if (pair.acks > acks) {
-            P2_ASSERT_ERROR(
-                p2_gamer_scene_ack(&pair.scene, pair.ack.frame, pair.ack.state_version), P2_OK);
+            P2_ASSERT_ERROR(p2_gamer_scene_ack(&pair.scene, pair.ack.frame, pair.ack.state_version),
+                            P2_OK);
         }
     }
     return size > 0;
@@ -174,9 +174,9 @@ static void fill_tile(uint32_t index, uint8_t colour)
 {
     static uint8_t raw[64 * 60];
     memset(raw, colour, sizeof raw);
-    P2_ASSERT_ERROR(p2_gamer_scene_tile(&pair.scene, pair.number + 1, index, 0, 0,
-                                        p2_span(raw, sizeof raw)),
-                    P2_OK);
+    P2_ASSERT_ERROR(
+        p2_gamer_scene_tile(&pair.scene, pair.number + 1, index, 0, 0, p2_span(raw, sizeof raw)),
+        P2_OK);
 }
 
 /* ---- both ends --------------------------------------------------------------------------------- */
@@ -508,7 +508,10 @@ static void damaged_messages_do_no_harm(void)
 /* What a hostile game writes shows in no other line and moves no cursor: it is refused. */
 static void hostile_words_are_refused(void)
 {
-    static const char *const words[] = {"\x1b[2Jgone", "a\nb", "\xe2\x80\xae" "evil", "\xc3\x28", "\xff"};
+    static const char *const words[] = {"\x1b[2Jgone", "a\nb",
+                                        "\xe2\x80\xae"
+                                        "evil",
+                                        "\xc3\x28", "\xff"};
     struct p2_hud hud = {.shows_figures = true, .notice = "notice"};
     struct p2_glyphs *glyphs = p2_glyphs_open(12); /* NULL without a font: then nothing is drawn */
     sit_down(P2_VIEW_MODE_PIXELS);
