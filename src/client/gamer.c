@@ -263,9 +263,7 @@ static void apply_picture(struct p2_gamer *gamer, const struct p2_msg_frame *msg
 {
     struct p2c2r_scene_camera camera;
     struct p2c2r_bytes bytes = {msg->camera.data, msg->camera.size};
-    if (gamer->picture.pixels == NULL) {
-        gamer->figures.refused += msg->tiles_count;
-    }
+    /* Tiles in the state view are left from the other one: nothing is wrong with them. */
     if (msg->camera.size > 0 && p2c2r_scene_camera_read(bytes, &camera)) {
         p2_picture_camera(&gamer->picture, msg->number, &camera);
     } else if (msg->camera.size > 0) {
