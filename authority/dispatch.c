@@ -618,11 +618,26 @@ void p2_dispatch_session(struct p2_core *core, struct p2_session *session, uint6
         while (at != P2_TASK_NONE) {
             struct p2_task *task = p2_pipeline_at(pipeline, at);
             at = task->open_next; /* a look settles nothing */
-            if (task->due_us > now_us) {
+            /* Nobody has credit for its kind, and there are no own cores: a look would change nothing. */
+            bool is_stuck = task->state == P2_TASK_WAITING && core->options.local_cores == 0 &&
+                            task->class > P2_CLASS_C1 && look.is_full[task->kernel][task->class];
+            if (task->due_us > now_us && !is_stuck) {
                 look_at(core, session, task, &look, now_us, out);
             }
         }
     }
+}
+
+/* The leases a waiting task wants, as far as there is credit. False when it got none. */
+static bool place_all(struct p2_core *core, struct p2_session *session, struct p2_task *task,
+                      uint64_t now_us, struct p2_outbox *out)
+{
+    do {
+        if (place(core, session, task, false, now_us, out) != P2_OK) {
+            break;
+        }
+    } while (task->lease_count + task->checking < wanted_leases(task, false));
+    return task->lease_count > 0;
 }
 
 void p2_dispatch_waiting(struct p2_core *core, uint32_t max, uint64_t now_us, struct p2_outbox *out)
@@ -636,7 +651,7 @@ void p2_dispatch_waiting(struct p2_core *core, uint32_t max, uint64_t now_us, st
             while (task != NULL && max > 0 && task->due_us > now_us) {
                 uint32_t next = task->wait_next;
                 max--;
-                if (place(core, session, task, false, now_us, out) != P2_OK) {
+                if (!place_all(core, session, task, now_us, out)) {
                     break;
                 }
                 task = p2_pipeline_at(&session->pipeline, next);

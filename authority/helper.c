@@ -395,8 +395,8 @@ void p2_helper_answered(struct p2_helper *helper, struct p2_standing *standing,
     }
     int64_t cost = lease->cost_units > 0 ? (int64_t)lease->cost_units : 1;
     int64_t sample_ns = exec * 1000 / cost;
-    if (helper
-            ->has_rtt) { /* before, a guess of the way there would be taken for time on its core */
+    /* Before the round trip is known, a guess of the way there would be taken for time on its core. */
+    if (helper->has_rtt) {
         speed_add(&helper->speed[lease->kernel],
                   sample_ns < SPEED_MAX_NS ? sample_ns : SPEED_MAX_NS);
     }

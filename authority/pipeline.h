@@ -72,10 +72,17 @@ struct p2_task_answer {
 };
 
 struct p2_task {
-    uint64_t id; /* counted from 1 per session; the same in a replay */
+    /* What a look over all unsettled tasks reads comes first: one cache line each. */
+    uint64_t id;                   /* counted from 1 per session; the same in a replay */
+    uint64_t due_us;               /* slot of due_frame */
+    uint32_t open_next, open_prev; /* of those not SETTLED, by id */
     enum p2_task_state state;
-    uint8_t kernel;
     enum p2_task_class class;
+    uint32_t lease_count;
+    uint32_t checking; /* results whose check is under way */
+    enum p2_local_state local;
+    uint32_t leases[P2_TASK_LEASES_MAX]; /* not ended ones; P2_LEASE_NONE: free */
+    uint8_t kernel;
     uint8_t flags;
     uint8_t replicas;
     uint8_t weight;
@@ -83,14 +90,12 @@ struct p2_task {
     struct p2_task_answer answers[P2_TASK_LEASES_MAX]; /* that passed their check, the newest */
     uint32_t answer_count;
     enum p2_frame_reason reason; /* the worst that happened so far */
-    enum p2_local_state local;
     bool must_recompute; /* verification wants our own result: helpers' answers only compare */
     bool may_count; /* ... but a kept result may count when own cores do not make it: then it is
                           * audited afterwards */
     enum p2_tier kept_tier; /* whose result is kept then */
     uint64_t frame;         /* emitted in */
     uint64_t due_frame;
-    uint64_t due_us; /* slot of due_frame */
     uint64_t emitted_us;
     uint64_t settled_us;
     uint64_t cost_units;
@@ -102,16 +107,12 @@ struct p2_task {
     struct p2_block result;
     uint8_t digest[P2_DIGEST_BYTES]; /* of `result`, once there is one */
     bool has_digest;
-    uint8_t agreed;                      /* equal results so far, while replicas > 1 */
-    uint32_t leases[P2_TASK_LEASES_MAX]; /* not ended ones; P2_LEASE_NONE: free */
-    uint32_t lease_count;
-    uint32_t checking;                 /* results whose check is under way */
+    uint8_t agreed;                    /* equal results so far, while replicas > 1 */
     uint32_t tried[P2_TASK_TRIES_MAX]; /* peers that had a lease of it */
     uint32_t tried_count;
     uint32_t key_count;
     uint64_t keys[P2_WIRE_BLOBS_MAX];
     uint32_t next, prev;           /* of all undelivered tasks, by id */
-    uint32_t open_next, open_prev; /* of those not SETTLED, by id */
     uint32_t wait_next, wait_prev; /* of those WAITING, by id */
     uint32_t due_next;             /* of those due in the same frame, by id */
     uint32_t hash_next;

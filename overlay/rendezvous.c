@@ -8,7 +8,7 @@
 static bool is_own(const struct p2_session_publisher *publisher, struct p2_span value,
                    const struct p2_overlay_key *key, uint64_t unix_s)
 {
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     int error = p2_session_unseal(&record, NULL, value, key, unix_s, &publisher->keys,
                                   publisher->options.rules);
     /* An older one of ours that has expired meanwhile is no junk either. */
@@ -49,7 +49,7 @@ static const struct p2_overlay_events publish_events = {NULL, on_published};
 
 /* Keeps what the publisher decides by itself. */
 static void take_record(struct p2_session_publisher *publisher,
-                        const struct p2_session_record *record)
+                        const struct p2_overlay_session *record)
 {
     publisher->record = *record;
     memcpy(publisher->record.authority.bytes, publisher->options.identity->public_key, P2_ID_BYTES);
@@ -77,14 +77,14 @@ static int make_id(struct p2_session_publisher *publisher, const uint8_t salt[P2
     return error;
 }
 
-static bool are_endpoints_valid(const struct p2_session_record *record)
+static bool are_endpoints_valid(const struct p2_overlay_session *record)
 {
     return record->endpoint_count >= 1 && record->endpoint_count <= P2_SESSION_ENDPOINTS;
 }
 
 int p2_session_publisher_start(struct p2_session_publisher *publisher,
                                const struct p2_session_publisher_options *options,
-                               const struct p2_session_record *record, const struct p2_rng *rng)
+                               const struct p2_overlay_session *record, const struct p2_rng *rng)
 {
     memset(publisher, 0, sizeof *publisher);
     if (!are_endpoints_valid(record)) {
@@ -102,7 +102,7 @@ int p2_session_publisher_start(struct p2_session_publisher *publisher,
 }
 
 int p2_session_publisher_change(struct p2_session_publisher *publisher,
-                                const struct p2_session_record *record)
+                                const struct p2_overlay_session *record)
 {
     uint8_t salt[P2_SALT_BYTES];
     if (!are_endpoints_valid(record)) {
@@ -152,7 +152,7 @@ static void follow_slot(struct p2_session_publisher *publisher, uint64_t unix_s)
 static void put(struct p2_session_publisher *publisher, const struct p2_overlay_now *now)
 {
     struct p2_overlay *overlay = publisher->options.overlay;
-    struct p2_session_record *record = &publisher->record;
+    struct p2_overlay_session *record = &publisher->record;
     uint8_t value[P2_SESSION_VALUE_BYTES];
     uint8_t nonce[P2_XNONCE_BYTES];
     struct p2_overlay_key key;
@@ -160,7 +160,7 @@ static void put(struct p2_session_publisher *publisher, const struct p2_overlay_
     record->expires = now->unix_s + P2_OVERLAY_RECORD_LIFE_S;
     record->sequence = ++publisher->sequence;
     for (unsigned copy = 0; copy < P2_SESSION_COPIES; copy++) {
-        p2_session_place(&key, &publisher->keys, copy, publisher->slot);
+        p2_session_slot_key(&key, &publisher->keys, copy, publisher->slot);
         p2_rng_bytes(&publisher->rng, nonce, sizeof nonce);
         int error = p2_session_seal(value, record, &key, &publisher->keys, nonce,
                                     publisher->options.identity, publisher->options.rules);
@@ -186,7 +186,7 @@ static void keep_watching(struct p2_session_publisher *publisher)
     struct p2_overlay_key key;
     for (unsigned copy = 0; copy < P2_SESSION_COPIES; copy++) {
         if (publisher->watches[copy] == NULL) {
-            p2_session_place(&key, &publisher->keys, copy, publisher->slot);
+            p2_session_slot_key(&key, &publisher->keys, copy, publisher->slot);
             (void)p2_overlay_watch(publisher->options.overlay, &key, &watch_events, publisher,
                                    &publisher->watches[copy]); /* else at the next tick */
         }
@@ -242,7 +242,7 @@ static enum p2_overlay_verdict on_value(struct p2_overlay_op *op, struct p2_span
     struct p2_resolver_lookup *lookup = ctx;
     struct p2_resolver *resolver = lookup->resolver;
     struct p2_overlay_now now = p2_overlay_now(op->overlay);
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     struct p2_overlay_record raw;
     if (!p2_collector_begin(&resolver->collector, &now)) {
         return P2_OVERLAY_STOP;
@@ -295,8 +295,8 @@ static void begin_round(struct p2_resolver *resolver, const struct p2_overlay_no
     for (unsigned i = 0; i < P2_RESOLVER_LOOKUPS; i++) {
         struct p2_resolver_lookup *lookup = &resolver->lookups[i];
         struct p2_overlay_key key;
-        p2_session_place(&key, &resolver->keys, i % P2_SESSION_COPIES,
-                         slot + (uint64_t)hours[i / P2_SESSION_COPIES]);
+        p2_session_slot_key(&key, &resolver->keys, i % P2_SESSION_COPIES,
+                            slot + (uint64_t)hours[i / P2_SESSION_COPIES]);
         lookup->resolver = resolver;
         int error = p2_overlay_lookup(resolver->options.overlay, &key, &limits, &lookup_events,
                                       lookup, &lookup->op);

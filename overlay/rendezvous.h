@@ -43,11 +43,11 @@ struct p2_session_publisher {
     struct p2_rng rng;
     struct p2_session_id id;
     struct p2_session_keys keys;
-    struct p2_session_record record; /* what is said now */
-    uint64_t sequence;               /* of the last put */
-    uint64_t slot;                   /* of the keys in use */
-    uint64_t next_us;                /* of the next put */
-    uint64_t last_us;                /* of the last one */
+    struct p2_overlay_session record; /* what is said now */
+    uint64_t sequence;                /* of the last put */
+    uint64_t slot;                    /* of the keys in use */
+    uint64_t next_us;                 /* of the next put */
+    uint64_t last_us;                 /* of the last one */
     uint32_t puts_since_change;
     bool is_running;
     bool has_slot;
@@ -62,11 +62,11 @@ struct p2_session_publisher {
  * P2_E_NOMEM, P2_E_RANGE (endpoints). 18 ms. */
 int p2_session_publisher_start(struct p2_session_publisher *publisher,
                                const struct p2_session_publisher_options *options,
-                               const struct p2_session_record *record, const struct p2_rng *rng);
+                               const struct p2_overlay_session *record, const struct p2_rng *rng);
 
 /* New endpoints or flags: put at the next tick with the next sequence. The salt is kept. */
 int p2_session_publisher_change(struct p2_session_publisher *publisher,
-                                const struct p2_session_record *record);
+                                const struct p2_overlay_session *record);
 
 /* A new ID from a new salt: the old one is no longer refreshed and ends within 9 minutes. P2_E_NOMEM;
  * then the old ID goes on. 18 ms. */
@@ -135,7 +135,7 @@ struct p2_resolver {
     struct p2_session_checker checker;
     struct p2_collector collector;
     bool has_record;
-    struct p2_session_record record; /* the newest valid one; kept as cache until it expires */
+    struct p2_overlay_session record; /* the newest valid one; kept as cache until it expires */
 };
 
 /* Zeroes it. */

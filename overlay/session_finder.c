@@ -166,7 +166,7 @@ static void none_opened(struct p2_session_finder *finder)
 
 static void on_found(struct p2_session_finder *finder)
 {
-    const struct p2_session_record record = finder->resolver.record;
+    const struct p2_overlay_session record = finder->resolver.record;
     uint64_t start = finder->start;
     if (finder->events->on_record != NULL) {
         finder->events->on_record(&record, finder->ctx);

@@ -42,7 +42,7 @@ struct p2_finder_events {
     /* Another one was faster, or the finder was stopped: close it. No report is needed for it. */
     void (*on_drop)(unsigned number, void *ctx);
     /* A record was found (also from the cache); borrowed. May be NULL. */
-    void (*on_record)(const struct p2_session_record *record, void *ctx);
+    void (*on_record)(const struct p2_overlay_session *record, void *ctx);
     /* The end of a start. 0: endpoint `number` is open (or the record was found, without on_dial).
      * P2_E_NOENT: no such session after all retries. P2_E_UNREACHABLE: found, and none of its
      * endpoints opened. P2_E_NOMEM. Never from inside a function declared here. */

@@ -29,7 +29,7 @@ static void on_wake(void *ctx)
     bool is_connected = p2_overlay_status(host->overlay).state == P2_OVERLAY_CONNECTED;
     uint64_t due_us = now_us + LOOK_US;
     if (is_connected && !host->was_connected) { /* what was put meanwhile reached nobody */
-        const struct p2_session_record record = host->publisher.record;
+        const struct p2_overlay_session record = host->publisher.record;
         (void)p2_session_publisher_change(&host->publisher, &record); /* it was valid before */
     }
     if (is_connected) {
@@ -43,8 +43,8 @@ static void on_wake(void *ctx)
 int p2_session_host_open(struct p2_session_host **ret_host,
                          const struct p2_session_host_options *options)
 {
-    struct p2_session_record record = {.is_locked = options->is_locked,
-                                       .has_aes = options->has_aes};
+    struct p2_overlay_session record = {.is_locked = options->is_locked,
+                                        .has_aes = options->has_aes};
     const struct p2_session_publisher_options publishing = {.overlay = options->overlay,
                                                             .rules = options->rules,
                                                             .identity = options->identity,
@@ -97,7 +97,7 @@ const uint8_t *p2_session_host_salt(const struct p2_session_host *host)
 void p2_session_host_link(const struct p2_session_host *host, unsigned endpoint,
                           char text[P2_JOIN_LINK_MAX])
 {
-    const struct p2_session_record *record = &host->publisher.record;
+    const struct p2_overlay_session *record = &host->publisher.record;
     struct p2_join_link link = {.id = host->publisher.id};
     if (endpoint < record->endpoint_count) {
         link.has_address = true;
@@ -114,7 +114,7 @@ void p2_session_host_link(const struct p2_session_host *host, unsigned endpoint,
 int p2_session_host_set_endpoints(struct p2_session_host *host,
                                   const struct p2_link_address *endpoints, uint8_t count)
 {
-    struct p2_session_record record = host->publisher.record;
+    struct p2_overlay_session record = host->publisher.record;
     if (count > P2_SESSION_ENDPOINTS) {
         return P2_E_RANGE;
     }
@@ -130,7 +130,7 @@ int p2_session_host_set_endpoints(struct p2_session_host *host,
 
 void p2_session_host_set_locked(struct p2_session_host *host, bool is_locked)
 {
-    struct p2_session_record record = host->publisher.record;
+    struct p2_overlay_session record = host->publisher.record;
     record.is_locked = is_locked;
     (void)p2_session_publisher_change(&host->publisher, &record); /* it was valid before */
     put_soon(host);

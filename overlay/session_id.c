@@ -137,8 +137,8 @@ uint64_t p2_session_slot(uint64_t unix_s)
     return unix_s / P2_SESSION_SLOT_S;
 }
 
-void p2_session_place(struct p2_overlay_key *ret_key, const struct p2_session_keys *keys,
-                      unsigned copy, uint64_t slot)
+void p2_session_slot_key(struct p2_overlay_key *ret_key, const struct p2_session_keys *keys,
+                         unsigned copy, uint64_t slot)
 {
     uint8_t context[9];
     uint8_t key[P2_KEY_BYTES];

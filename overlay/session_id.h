@@ -64,7 +64,7 @@ int p2_session_keys_derive(struct p2_session_keys *ret_keys, const struct p2_ses
 uint64_t p2_session_slot(uint64_t unix_s);
 
 /* Where copy 0 or 1 of the record lies in `slot`. */
-void p2_session_place(struct p2_overlay_key *ret_key, const struct p2_session_keys *keys,
-                      unsigned copy, uint64_t slot);
+void p2_session_slot_key(struct p2_overlay_key *ret_key, const struct p2_session_keys *keys,
+                         unsigned copy, uint64_t slot);
 
 #endif

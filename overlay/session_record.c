@@ -11,7 +11,7 @@
 _Static_assert(P2_SESSION_BODY_BYTES <= P2_OVERLAY_RECORD_BODY_MAX, "the body fits");
 _Static_assert(P2_SESSION_VALUE_BYTES <= P2_OVERLAY_VALUE_MAX, "the value fits");
 
-static void write_body(struct p2_overlay_record *raw, const struct p2_session_record *record)
+static void write_body(struct p2_overlay_record *raw, const struct p2_overlay_session *record)
 {
     struct p2_writer writer;
     unsigned flags = (record->is_locked ? FLAG_LOCKED : 0) | (record->has_aes ? FLAG_AES : 0);
@@ -23,7 +23,7 @@ static void write_body(struct p2_overlay_record *raw, const struct p2_session_re
     raw->body_size = writer.size;
 }
 
-int p2_session_seal(uint8_t value[P2_SESSION_VALUE_BYTES], const struct p2_session_record *record,
+int p2_session_seal(uint8_t value[P2_SESSION_VALUE_BYTES], const struct p2_overlay_session *record,
                     const struct p2_overlay_key *key, const struct p2_session_keys *keys,
                     const uint8_t nonce[P2_XNONCE_BYTES], const struct p2_identity *identity,
                     const struct p2_overlay_rules *rules)
@@ -54,7 +54,7 @@ int p2_session_seal(uint8_t value[P2_SESSION_VALUE_BYTES], const struct p2_sessi
     return P2_OK;
 }
 
-static int read_body(struct p2_session_record *record, const struct p2_overlay_record *raw)
+static int read_body(struct p2_overlay_session *record, const struct p2_overlay_record *raw)
 {
     struct p2_reader reader;
     p2_reader_init(&reader, p2_span(raw->body, raw->body_size));
@@ -89,12 +89,12 @@ static int decrypt(uint8_t plain[RECORD_BYTES], struct p2_span value,
                            p2_span(key->bytes, P2_OVERLAY_KEY_BYTES), value.data, keys->seal);
 }
 
-static int open_plain(struct p2_session_record *ret_record, struct p2_overlay_record *ret_raw,
+static int open_plain(struct p2_overlay_session *ret_record, struct p2_overlay_record *ret_raw,
                       const uint8_t plain[RECORD_BYTES], const struct p2_overlay_key *key,
                       uint64_t unix_s, const struct p2_overlay_rules *rules)
 {
     const struct p2_overlay_record_place place = {P2_OVERLAY_RECORD_SESSION, *key, unix_s};
-    struct p2_session_record record = {0};
+    struct p2_overlay_session record = {0};
     struct p2_overlay_record raw;
     int error = p2_overlay_record_open(&raw, p2_span(plain, RECORD_BYTES), &place, rules);
     if (error == P2_OK) {
@@ -109,7 +109,7 @@ static int open_plain(struct p2_session_record *ret_record, struct p2_overlay_re
     return error;
 }
 
-int p2_session_unseal(struct p2_session_record *ret_record, struct p2_overlay_record *ret_raw,
+int p2_session_unseal(struct p2_overlay_session *ret_record, struct p2_overlay_record *ret_raw,
                       struct p2_span value, const struct p2_overlay_key *key, uint64_t unix_s,
                       const struct p2_session_keys *keys, const struct p2_overlay_rules *rules)
 {
@@ -162,7 +162,7 @@ static void remember(struct p2_session_checker *checker, const struct p2_id *key
 }
 
 /* The two slow checks. P2_E_LIMIT and P2_E_NOMEM say nothing about the key. */
-static int judge(struct p2_session_checker *checker, const struct p2_session_record *record)
+static int judge(struct p2_session_checker *checker, const struct p2_overlay_session *record)
 {
     struct p2_session_id id;
     if (checker->puzzles_left == 0 || checker->argons_left == 0) {
@@ -184,12 +184,12 @@ static int judge(struct p2_session_checker *checker, const struct p2_session_rec
     return p2_session_id_equal(&id, &checker->id) ? P2_OK : P2_E_WRONG_PEER;
 }
 
-int p2_session_check(struct p2_session_checker *checker, struct p2_session_record *ret_record,
+int p2_session_check(struct p2_session_checker *checker, struct p2_overlay_session *ret_record,
                      struct p2_overlay_record *ret_raw, struct p2_span value,
                      const struct p2_overlay_key *key, uint64_t unix_s)
 {
     uint8_t plain[RECORD_BYTES];
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     struct p2_overlay_record raw;
     checker->decryptions++;
     int error = decrypt(plain, value, key, checker->keys);

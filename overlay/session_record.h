@@ -37,7 +37,7 @@
 /* Keys whose verdict is remembered; the oldest is forgotten first. Chosen: two lookups' worth. */
 #define P2_SESSION_VERDICTS 256
 
-struct p2_session_record {
+struct p2_overlay_session {
     struct p2_id authority;
     uint64_t not_before;
     uint64_t expires;
@@ -52,7 +52,7 @@ struct p2_session_record {
 
 /* Makes the value to publish under `key`. `nonce[24]` is fresh and random. The record's authority
  * is `identity`'s id. P2_E_RANGE for lifetimes or endpoint counts no reader would accept. */
-int p2_session_seal(uint8_t value[P2_SESSION_VALUE_BYTES], const struct p2_session_record *record,
+int p2_session_seal(uint8_t value[P2_SESSION_VALUE_BYTES], const struct p2_overlay_session *record,
                     const struct p2_overlay_key *key, const struct p2_session_keys *keys,
                     const uint8_t nonce[P2_XNONCE_BYTES], const struct p2_identity *identity,
                     const struct p2_overlay_rules *rules);
@@ -60,7 +60,7 @@ int p2_session_seal(uint8_t value[P2_SESSION_VALUE_BYTES], const struct p2_sessi
 /* Decrypts and checks up to the body: everything but puzzle and ID. `ret_raw` (may be NULL) is the
  * record as signed. P2_E_MALFORMED for another size, P2_E_BAD_TAG, errors of p2_overlay_record_open,
  * P2_E_RANGE and P2_E_NOT_CANONICAL for the body. */
-int p2_session_unseal(struct p2_session_record *ret_record, struct p2_overlay_record *ret_raw,
+int p2_session_unseal(struct p2_overlay_session *ret_record, struct p2_overlay_record *ret_raw,
                       struct p2_span value, const struct p2_overlay_key *key, uint64_t unix_s,
                       const struct p2_session_keys *keys, const struct p2_overlay_rules *rules);
 
@@ -96,7 +96,7 @@ void p2_session_checker_renew(struct p2_session_checker *checker);
 /* Checks a value found under `key`. Errors of p2_session_unseal; P2_E_WRONG_PEER (another key than
  * the link's, or a key that does not give the ID), P2_E_NOT_ALLOWED (puzzle), P2_E_LIMIT (the
  * lookup's slow checks are used up; nothing is held against the key), P2_E_NOMEM. */
-int p2_session_check(struct p2_session_checker *checker, struct p2_session_record *ret_record,
+int p2_session_check(struct p2_session_checker *checker, struct p2_overlay_session *ret_record,
                      struct p2_overlay_record *ret_raw, struct p2_span value,
                      const struct p2_overlay_key *key, uint64_t unix_s);
 

@@ -2,6 +2,7 @@
 #include "authority/shell/authority.h"
 
 #include "authority/shell/commands.h"
+#include "authority/shell/discovery.h"
 #include "authority/shell/hosted.h"
 #include "authority/shell/peers.h"
 #include "authority/shell/seats.h"
@@ -87,12 +88,12 @@ static void perform_audit(struct p2_authority *authority, const struct p2_effect
         .tag = effect->tag,
         .helper = effect->helper,
     };
-    int error = hosted == NULL ? P2_E_NOENT
-                               : p2_hosted_contents(hosted, effect->keys, effect->handle_count,
-                                                    &contents);
+    int error = hosted == NULL
+                    ? P2_E_NOENT
+                    : p2_hosted_contents(hosted, effect->keys, effect->handle_count, &contents);
     if (error == P2_OK) {
-        error = p2_compute_audit(authority->compute, &what, effect->input, effect->result,
-                                 &contents);
+        error =
+            p2_compute_audit(authority->compute, &what, effect->input, effect->result, &contents);
     }
     if (error != P2_OK) { /* no memory, or the session ends */
         P2_LOG(&authority->daemon->log, P2_LEVEL_WARN, "audit_skipped", P2_LOG_ERROR(error));
@@ -145,10 +146,11 @@ static void perform(struct p2_authority *authority, const struct p2_effect *effe
                     const struct p2_effect *next)
 {
     struct p2_hosted *hosted;
+    if (effect->type == P2_EFFECT_ACCEPT) {
+        note_admitted(authority, effect);
+    }
     switch (effect->type) {
     case P2_EFFECT_ACCEPT:
-        note_admitted(authority, effect);
-        /* fall through */
     case P2_EFFECT_DENIED:
     case P2_EFFECT_LEASE:
     case P2_EFFECT_CANCEL:
@@ -347,10 +349,19 @@ static void on_timer_closed(uv_handle_t *handle)
     }
 }
 
+static void on_discovery_closed(void *ctx);
+
 static void on_compute_closed(void *ctx)
 {
     struct p2_authority *authority = ctx;
     authority->compute = NULL;
+    p2_discovery_close(authority->discovery, on_discovery_closed, authority);
+}
+
+static void on_discovery_closed(void *ctx)
+{
+    struct p2_authority *authority = ctx;
+    authority->discovery = NULL;
     p2_slot_timer_close(authority->slot_timer);
     authority->slot_timer = NULL;
     uv_close((uv_handle_t *)&authority->look_timer, on_timer_closed);
@@ -444,14 +455,13 @@ static int listen_for_all(struct p2_authority *authority)
     }
     struct p2_link_address real = p2_listener_address(listener);
     /* A wildcard is shown as it is: which of this machine's addresses others reach, we do not know. */
-    /* A wildcard is shown as it is: which of this machine's addresses others reach, we do not know. */
     struct p2_address shown = {
         .key = daemon->id, .ip = real.ip, .port = real.port, .is_literal = true};
     p2_ip_format(shown.host, &real.ip);
     p2_address_format(authority->address, &shown);
     P2_LOG(&daemon->log, P2_LEVEL_NOTICE, "listening", P2_LOG_STR("on", authority->address));
     (void)fprintf(stderr, "listening on %s\n", authority->address);
-    return P2_OK;
+    return p2_discovery_open(&authority->discovery, authority, &real, &authority->failure);
 }
 
 static int configure_helpers(struct p2_authority *authority)

@@ -16,6 +16,7 @@
 
 struct p2_peer;
 struct p2_hosted;
+struct p2_discovery;
 
 /* Links of helpers at a time. DESIGN 13 aims at 1,000. */
 #define P2_AUTHORITY_HELPERS_MAX 1024u
@@ -37,9 +38,9 @@ struct p2_hosted;
 /* The pool's authority of everything that is computed here: all sessions are the host's own. */
 #define P2_AUTHORITY_TAG P2_DAEMON_TAG_FIRST
 
-/* Events that wait until the effects of a step are performed. Chosen: one ban for each lie that one
- * message can reveal, and room. */
-#define P2_AUTHORITY_QUEUE 16u
+/* Events that wait until the effects of a step are performed. One step asks for at most
+ * P2_LOCAL_JOBS_MAX own results that may fail at once; as many again for checks and bans. */
+#define P2_AUTHORITY_QUEUE (2u * P2_LOCAL_JOBS_MAX)
 
 struct p2_authority {
     struct p2_daemon *daemon;
@@ -72,7 +73,8 @@ struct p2_authority {
     uint64_t joins_refill_us;
     uint32_t joins_left;
 
-    struct p2_hosted *sessions; /* every one, newest first */
+    struct p2_hosted *sessions;     /* every one, newest first */
+    struct p2_discovery *discovery; /* NULL: not found by anybody who does not know the address */
     uint64_t sessions_made;
     uint64_t unsolicited;
     json_t *lies;                      /* who was caught, how */

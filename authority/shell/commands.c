@@ -1,6 +1,7 @@
 /* Commands for people. */
 #include "authority/shell/commands.h"
 
+#include "authority/shell/discovery.h"
 #include "authority/shell/hosted.h"
 #include "authority/shell/peers.h"
 #include "authority/shell/seats.h"
@@ -156,6 +157,8 @@ static void act(struct p2_hosted *hosted, struct p2_ctl_call *call, const char *
         p2_hosted_end(hosted, P2_END_REASON_HOST_STOPPED, NULL);
     } else if (strcmp(action, "lock") == 0 || strcmp(action, "unlock") == 0) {
         hosted->is_locked = action[0] == 'l';
+        p2_discovery_set_locked(hosted->authority->discovery, hosted->discovered,
+                                hosted->is_locked);
         say_done(call, hosted, hosted->is_locked ? "locked" : "unlocked");
     } else if (strcmp(action, "kick") == 0) {
         bool is_number = more != NULL && more[0] >= '0' && more[0] <= '7' && more[1] == '\0';
@@ -261,6 +264,9 @@ void p2_commands_describe(const struct p2_authority *authority, json_t *status)
         if (hosted->is_main) {
             (void)json_object_set_new(status, "session", p2_hosted_summary(hosted));
         }
+    }
+    if (authority->discovery != NULL) {
+        (void)json_object_set_new(status, "overlay", p2_discovery_describe(authority->discovery));
     }
     (void)json_object_set_new(status, "sessions", sessions);
     (void)json_object_set_new(status, "helpers", helpers);

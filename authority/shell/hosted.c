@@ -5,6 +5,7 @@
 #include "base/entropy.h"
 #include "base/error.h"
 #include "link/network.h"
+#include "authority/shell/discovery.h"
 #include "overlay/join_link.h"
 #include "overlay/join_proof.h"
 
@@ -22,10 +23,11 @@
 /* The first slot is that far away: the loop's turn that opens a session has more to do. */
 #define START_DELAY_US 20000u
 
-/* Quality falls by this in a frame that missed something, and rises by one otherwise. Chosen: a
- * second of trouble halves the work, five of calm bring it back. */
+/* Quality falls by this in a frame of which more than an eighth was degraded, or anything that was
+ * required, and rises by one in a frame without any. Chosen: half a second of trouble halves the work,
+ * two of calm bring it back. */
 #define QUALITY_FALL 4u
-#define QUALITY_MIN  64u
+#define QUALITY_MIN  16u
 
 /* ---- contents ---------------------------------------------------------------------------------- */
 
@@ -382,8 +384,8 @@ static void print_join(const struct p2_hosted *hosted)
     struct p2_join_link link = {.id = hosted->id};
     char text[P2_JOIN_LINK_MAX];
     struct p2_authority *authority = hosted->authority;
-    link.has_address =
-        p2_address_parse(&link.address, authority->address, strlen(authority->address), NULL) == P2_OK;
+    link.has_address = p2_address_parse(&link.address, authority->address,
+                                        strlen(authority->address), NULL) == P2_OK;
     p2_join_link_format(text, &link);
     /* For the host's eyes: IDs are secrets, they are never logged. */
     (void)fprintf(stderr, "join %s with: p2c2r join '%s'\n", hosted->name, text);
@@ -434,6 +436,10 @@ static void on_ready(void *ctx, int error, const struct p2_failure *failure,
            P2_LOG_STR("session", hosted->name), P2_LOG_STR("game", hosted->game_name),
            P2_LOG_U64("version", hosted->game.version));
     print_join(hosted);
+    if (p2_discovery_publish(hosted->authority->discovery, hosted->salt, &hosted->discovered) !=
+        P2_OK) {
+        P2_LOG_EVENT(&hosted->authority->daemon->log, P2_LEVEL_ERROR, "session_not_published");
+    }
     hosted->state = P2_HOSTED_READY;
     p2_hosted_start_if_ready(hosted);
 }
@@ -490,6 +496,8 @@ static void on_stopped(void *ctx)
     p2_frame_in_free(&hosted->lists[0]);
     p2_frame_in_free(&hosted->lists[1]);
     p2_frame_out_free(&hosted->out);
+    p2_discovery_withdraw(authority->discovery, hosted->discovered);
+    p2_secret_wipe(hosted->salt, sizeof hosted->salt);
     p2_secret_free(hosted->keys);
     p2_secret_wipe(&hosted->id, sizeof hosted->id);
     bool is_main = hosted->is_main;
@@ -512,16 +520,15 @@ static const struct p2_game_thread_events thread_events = {
 static int make_id(struct p2_hosted *hosted)
 {
     struct p2_authority *authority = hosted->authority;
-    uint8_t salt[P2_SALT_BYTES];
     struct p2_overlay_rules rules = {0};
-    p2_entropy(salt, sizeof salt);
+    p2_entropy(hosted->salt, sizeof hosted->salt);
     p2_network_id(rules.network_id,
                   p2_config_string(authority->config, P2_AUTHORITY_OPTION_NETWORK));
     hosted->keys = p2_secret_alloc(sizeof *hosted->keys);
     if (hosted->keys == NULL) {
         return P2_E_NOMEM;
     }
-    int error = p2_session_id_derive(&hosted->id, &authority->daemon->id, salt);
+    int error = p2_session_id_derive(&hosted->id, &authority->daemon->id, hosted->salt);
     if (error == P2_OK) {
         error = p2_session_keys_derive(hosted->keys, &hosted->id, &rules);
     }
@@ -683,11 +690,11 @@ void p2_hosted_shipped(struct p2_hosted *hosted, const struct p2_effect *effect)
         figures->tiers[i] += record->tiers[i];
         figures->cost[i] += record->cost[i];
     }
-    if (record->required_degraded > 0) {
+    if (record->required_degraded > 0 || record->degraded > record->tasks / 8) {
         hosted->quality = hosted->quality > QUALITY_MIN + QUALITY_FALL
                               ? (uint8_t)(hosted->quality - QUALITY_FALL)
                               : QUALITY_MIN;
-    } else if (hosted->quality < P2C2R_QUALITY_FULL) {
+    } else if (record->degraded == 0 && hosted->quality < P2C2R_QUALITY_FULL) {
         hosted->quality++;
     }
 }

@@ -40,6 +40,8 @@ struct p2_hosted_content {
     bool is_removed;             /* by the game; goes when no task names it */
 };
 
+struct p2_discovered;
+
 struct p2_seat {
     enum {
         P2_SEAT_FREE,
@@ -96,7 +98,9 @@ struct p2_hosted {
     int outcome;
 
     struct p2_session_id id;
-    struct p2_session_keys *keys; /* secret memory */
+    uint8_t salt[P2_SALT_BYTES];      /* of the ID; as secret as it */
+    struct p2_discovered *discovered; /* where gamers find it; NULL: nowhere */
+    struct p2_session_keys *keys;     /* secret memory */
     uint8_t tag[P2_WIRE_TAG_BYTES];
 
     struct p2_game_thread *thread;

@@ -4,7 +4,10 @@
 #include "base/id.h"
 #include "daemon/options.h"
 #include "exec/limits.h"
+#include "link/address.h"
 #include "link/ip.h"
+#include "overlay/capacity_ad.h"
+#include "overlay/puzzle.h"
 #include "p2c2r/game.h"
 
 #include <string.h>
@@ -22,6 +25,19 @@ static bool is_ip(const char *value)
 {
     struct p2_ip ip;
     return p2_ip_parse(&ip, value, strlen(value)) == P2_OK;
+}
+
+static bool is_endpoint(const char *value)
+{
+    struct p2_address address;
+    return p2_address_parse_endpoint(&address, value, strlen(value), NULL) == P2_OK;
+}
+
+static bool is_ip_endpoint(const char *value)
+{
+    struct p2_address address;
+    return p2_address_parse_endpoint(&address, value, strlen(value), NULL) == P2_OK &&
+           address.is_literal;
 }
 
 /* NAME=MODULE [OPTION]... */
@@ -85,6 +101,75 @@ static const struct p2_option options[P2_AUTHORITY_OPTIONS] = {
          .choices = strictness,
          .doc = "Whether limits per network prefix also hold for loopback and private addresses."},
     [P2_AUTHORITY_OPTION_NETWORK] = P2_DAEMON_OPTION_NETWORK,
+    [P2_AUTHORITY_OPTION_BOOTSTRAP] =
+        {.name = "bootstrap",
+         .type = P2_OPTION_STRING,
+         .flags = P2_OPTION_LIST,
+         .min = 1,
+         .max = P2_ADDRESS_HOST_LEN + 8,
+         .argument = "HOST:PORT",
+         .is_valid = is_endpoint,
+         .doc = "A node of the overlay to begin with. Sessions are published and helpers invited "
+                "when this or lan is set."},
+    [P2_AUTHORITY_OPTION_LAN] =
+        {.name = "lan",
+         .type = P2_OPTION_BOOL,
+         .default_text = "no",
+         .doc = "Find nodes of the overlay on the local network, and be found by them. Everybody "
+                "there can see it."},
+    [P2_AUTHORITY_OPTION_REGION] =
+        {.name = "region",
+         .type = P2_OPTION_STRING,
+         .min = 1,
+         .max = P2_REGION_LEN,
+         .argument = "LABEL",
+         .is_valid = p2_region_is_valid,
+         .doc = "Where helpers are looked for: characters a-z, 0-9, + and -. Not set: the offset "
+                "of the local time from UTC without summer time, such as utc+1."},
+    [P2_AUTHORITY_OPTION_REACHABLE_AT] =
+        {.name = "reachable-at",
+         .type = P2_OPTION_STRING,
+         .flags = P2_OPTION_LIST,
+         .min = 1,
+         .max = P2_IP_TEXT_MAX + 8,
+         .argument = "IP:PORT",
+         .is_valid = is_ip_endpoint,
+         .doc = "Where helpers and gamers reach this authority, best first. Not set: listen, or, "
+                "when that is every address, this machine's own global ones."},
+    [P2_AUTHORITY_OPTION_WANT_HELPERS] =
+        {.name = "want-helpers",
+         .type = P2_OPTION_INTEGER,
+         .min = 0,
+         .max = 1000,
+         .default_text = "16",
+         .doc = "How many helpers are invited through the overlay; 0: none."},
+    [P2_AUTHORITY_OPTION_INVITES_PER_MINUTE] =
+        {.name = "invites-per-minute",
+         .type = P2_OPTION_INTEGER,
+         .min = 1,
+         .max = 600,
+         .default_text = "60",
+         .doc = "How many invites are sent at most. Each costs a small proof of work."},
+    [P2_AUTHORITY_OPTION_PUZZLE_BITS] =
+        {.name = "puzzle-bits",
+         .type = P2_OPTION_INTEGER,
+         .min = 0,
+         .max = P2_PUZZLE_BITS_MAX,
+         .default_text = "14",
+         .doc = "Difficulty of the identity puzzle, the same for everybody in a network."},
+    [P2_AUTHORITY_OPTION_OVERLAY_PORT] = {.name = "overlay-port",
+                                          .type = P2_OPTION_INTEGER,
+                                          .min = 0,
+                                          .max = UINT16_MAX,
+                                          .default_text = "0",
+                                          .doc = "The UDP port of the overlay's node; 0: any."},
+    [P2_AUTHORITY_OPTION_DHT_PROGRAM] =
+        {.name = "dht-program",
+         .type = P2_OPTION_PATH,
+         .min = 1,
+         .max = P2_CONFIG_VALUE_MAX - 1,
+         .argument = "FILE",
+         .doc = "The program that holds the overlay's node. Not set: the installed one."},
     [P2_AUTHORITY_OPTION_CONTROL_SOCKET] =
         P2_DAEMON_OPTION_CONTROL_SOCKET("/run/p2c2r-authority/control"),
     [P2_AUTHORITY_OPTION_CONTROL_GROUP] = P2_DAEMON_OPTION_CONTROL_GROUP,

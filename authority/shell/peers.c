@@ -1,6 +1,7 @@
 /* Links of helpers and gamers. */
 #include "authority/shell/peers.h"
 
+#include "authority/shell/discovery.h"
 #include "authority/shell/seats.h"
 #include "base/error.h"
 #include "link/peer_id.h"
@@ -205,6 +206,11 @@ static void hear_hello(struct p2_peer *peer, struct p2_span body)
                      RETRY_S);
         return;
     }
+    const struct p2_ip ip = p2_link_peer_address(peer->link).ip;
+    if (p2_discovery_hello(authority->discovery, &hello, &ip) != P2_OK) {
+        p2_peer_deny(peer, P2_DENIED_REASON_FULL, RETRY_S);
+        return;
+    }
     peer->id = hello.node;
     peer->cores = hello.cores;
     memcpy(peer->agent, hello.agent.data, hello.agent.size); /* the decoder bounds it */
@@ -279,6 +285,7 @@ static void on_close(struct p2_link *link, int reason, void *ctx)
         P2_LOG(&authority->daemon->log, P2_LEVEL_NOTICE, "helper_gone",
                P2_LOG_ID("helper", &peer->id), P2_LOG_ERROR(reason));
         authority->helpers[peer->number] = NULL;
+        p2_discovery_gone(authority->discovery, &peer->id);
         (void)p2_authority_step(authority, &event); /* it was open */
     } else if (peer->hosted != NULL) {
         P2_LOG(&authority->daemon->log, P2_LEVEL_NOTICE, "gamer_gone",

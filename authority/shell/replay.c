@@ -92,9 +92,9 @@ static int compute(struct replay *replay, uint64_t id, struct p2_span *ret_bytes
         return P2_E_CORRUPT; /* a result of a task that was never submitted */
     }
     const struct p2_exec_task job = {.kernel = task->kernel,
-                                .operation = P2_TASK_RUN,
-                                .input = p2_span(task->input, task->size),
-                                .budget_us = BUDGET_US};
+                                     .operation = P2_TASK_RUN,
+                                     .input = p2_span(task->input, task->size),
+                                     .budget_us = BUDGET_US};
     int error = p2_runner_run(replay->runner, &job, NULL, 0, replay->output, sizeof replay->output,
                               &result);
     if (error == P2_OK && result.status != P2_TASK_OK) {

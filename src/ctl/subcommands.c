@@ -2,6 +2,7 @@
  * manual (a test compares the two). */
 #include "ctl/subcommands.h"
 
+#include "ctl/new_game.h"
 #include "ctl/receipts.h"
 #include "ctl/table.h"
 
@@ -180,6 +181,7 @@ static const struct p2_subcommand table[] = {
     {"backup", "FILE", "copy the whole store to a file", 1, 1, NULL, NULL},
     {"store stats", "", "figures of the store", 0, 0, NULL, NULL},
     {"store check", "", "read the whole store and say what is wrong", 0, 0, NULL, NULL},
+    {"new-game", "FOLDER [TEMPLATE]", "begin a game module; asks no daemon", 1, 2, NULL, NULL},
     {"helper", "KEY", "score, faults with evidence, proven work and pay of a helper", 1, 1,
      build_key, NULL},
     {"bans", "", "who is banned, until when, by whom and why", 0, 0, NULL, NULL},
@@ -206,6 +208,7 @@ static const struct p2_subcommand_io io_table[] = {
     {"store check", P2_FILE_NONE, 0, true, NULL},
     {"ledger export", P2_FILE_WRITE, 1, true, NULL},
     {"receipts verify", P2_FILE_NONE, 0, false, p2_receipts_verify},
+    {"new-game", P2_FILE_NONE, 0, false, p2_new_game_offline},
 };
 
 const struct p2_subcommand_io *p2_subcommand_io(const struct p2_subcommand *subcommand)

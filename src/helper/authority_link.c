@@ -49,6 +49,12 @@ struct p2_authority_link {
     uv_getaddrinfo_t resolver;
     bool is_resolving; /* `resolver` is under way */
     bool is_leaving;
+    bool is_invited;
+    bool is_reported; /* how the first dial of an invited one ended */
+    bool has_worked;
+    bool has_token; /* `token` was not sent yet */
+    uint8_t token[P2_INVITE_TOKEN_BYTES];
+    enum p2_cipher cipher;
     struct p2_link *link; /* NULL unless DIALING .. LEAVING */
     struct p2_backoff backoff;
     uint64_t accepted_ms; /* when ACCEPT came; 0: not on this link */
@@ -229,6 +235,7 @@ static int take_accept(struct p2_authority_link *link, const struct p2_msg_accep
     (void)uv_timer_stop(&link->timer);
     link->kernels = accept->kernels;
     link->accepted_ms = uv_now(link->env->loop);
+    link->has_worked = true;
     link->state = WORKING;
     link->trouble[0] = '\0';
     P2_LOG(link->env->log, P2_LEVEL_NOTICE, "authority_accepted",
@@ -379,10 +386,31 @@ static void on_message(struct p2_link *transport_link, uint8_t type, struct p2_s
 
 static void on_timer_closed(uv_handle_t *handle);
 
+/* What a dial that ended before it was open says about the address (overlay/dial_policy.h). */
+static enum p2_dial_outcome outcome_of(int reason)
+{
+    if (p2_error_class(reason) == P2_CLASS_PEER || reason == P2_E_CLOSED || reason == P2_E_RESET ||
+        reason == P2_E_TAMPERED) {
+        return P2_DIAL_HANDSHAKE_FAILED; /* whoever closes or resets was connected */
+    }
+    return p2_error_class(reason) == P2_CLASS_NET && reason != P2_E_CANCELLED ? P2_DIAL_UNREACHED
+                                                                              : P2_DIAL_GIVEN_UP;
+}
+
+static void report_dial(struct p2_authority_link *link, enum p2_dial_outcome outcome)
+{
+    if (link->is_invited && !link->is_reported) {
+        const struct p2_link_address address = {link->address.ip, link->address.port};
+        link->is_reported = true;
+        link->env->on_dialled(link->env, &address, outcome);
+    }
+}
+
 /* Frees when nothing is under way any more. */
 static void free_if_gone(struct p2_authority_link *link)
 {
     if (link->is_leaving && link->link == NULL && !link->is_resolving && link->state != GONE) {
+        report_dial(link, P2_DIAL_GIVEN_UP);
         link->state = GONE;
         uv_close((uv_handle_t *)&link->timer, on_timer_closed);
     }
@@ -406,9 +434,15 @@ static void on_open(struct p2_link *transport_link, void *ctx)
 {
     struct p2_authority_link *link = ctx;
     (void)transport_link;
+    struct p2_msg_hello hello = link->env->hello;
+    report_dial(link, P2_DIAL_OPENED);
     link->state = GREETING;
     (void)uv_timer_start(&link->timer, on_greeting_timeout, GREETING_TIMEOUT_MS, 0);
-    SEND(link, HELLO, hello, &link->env->hello);
+    if (link->has_token) {
+        hello.token = p2_span(link->token, sizeof link->token);
+        link->has_token = false;
+    }
+    SEND(link, HELLO, hello, &hello);
 }
 
 static void on_close(struct p2_link *transport_link, int reason, void *ctx)
@@ -416,6 +450,7 @@ static void on_close(struct p2_link *transport_link, int reason, void *ctx)
     struct p2_authority_link *link = ctx;
     (void)transport_link;
     link->link = NULL;
+    report_dial(link, outcome_of(reason)); /* of an open one it was reported already */
     P2_LOG(link->env->log, link->state == DIALING ? P2_LEVEL_DEBUG : P2_LEVEL_NOTICE,
            "authority_closed", P2_LOG_ID("authority", &link->address.key), P2_LOG_ERROR(reason));
     try_again(link, link->trouble[0] != '\0' ? link->trouble : p2_error_text(reason),
@@ -434,7 +469,7 @@ static void dial(struct p2_authority_link *link, const struct p2_ip *ip)
     const struct p2_link_target target = {
         .address = {.ip = *ip, .port = link->address.port},
         .id = link->address.key,
-        .cipher = P2_CIPHER_CHACHAPOLY,
+        .cipher = link->cipher,
         .own_role = P2_ROLE_HELPER,
         .peer_role = P2_ROLE_AUTHORITY,
         .events = &link_events,
@@ -524,6 +559,11 @@ static void try_again(struct p2_authority_link *link, const char *trouble, bool 
         advice_ms = DISTRUST_MS;
     }
     uint64_t wait_ms = p2_backoff_wait_ms(&link->backoff, worked_ms, advice_ms, &env->rng);
+    if (link->is_invited && (!link->has_worked || link->backoff.failures >= P2_BACKOFF_LONG)) {
+        link->is_leaving = true; /* another invite may come */
+        free_if_gone(link);
+        return;
+    }
     link->advice_ms = 0;
     link->state = WAITING;
     P2_LOG(env->log, P2_LEVEL_INFO, "authority_retry", P2_LOG_ID("authority", &link->address.key),
@@ -542,12 +582,35 @@ int p2_authority_link_open(struct p2_helper_env *env, const struct p2_address *a
     }
     link->env = env;
     link->address = *address;
+    link->cipher = P2_CIPHER_CHACHAPOLY; /* all that is known to be there */
     link->unsent_end = &link->unsent;
     p2_backoff_init(&link->backoff);
     (void)uv_timer_init(env->loop, &link->timer); /* cannot fail */
     link->timer.data = link;
     (void)uv_timer_start(&link->timer, start_try, 0, 0);
     *ret_link = link;
+    return P2_OK;
+}
+
+int p2_authority_link_open_invited(struct p2_helper_env *env, const struct p2_presence_dial *dial,
+                                   struct p2_authority_link **ret_link)
+{
+    struct p2_address address = {.key = dial->authority,
+                                 .ip = dial->address.ip,
+                                 .is_literal = true,
+                                 .port = dial->address.port};
+    p2_ip_format(address.host, &address.ip);
+    int error = p2_authority_link_open(env, &address, ret_link);
+    if (error != P2_OK) {
+        return error;
+    }
+    struct p2_authority_link *link = *ret_link;
+    link->is_invited = true;
+    link->has_token = true;
+    memcpy(link->token, dial->token, sizeof link->token);
+    if (dial->has_aes && p2_cipher_available(P2_CIPHER_AESGCM)) {
+        link->cipher = P2_CIPHER_AESGCM;
+    }
     return P2_OK;
 }
 
@@ -600,6 +663,7 @@ struct p2_authority_link_view p2_authority_link_view(const struct p2_authority_l
         .state = state_names[link->state],
         .leases_done = link->leases_done,
         .failures = link->backoff.failures,
+        .is_invited = link->is_invited,
         .trouble = link->trouble,
     };
     if (link->link != NULL) {

@@ -1,5 +1,9 @@
 /* One authority this helper works for: dials it, offers itself, runs its leases, dials again.
  *
+ * It is one of the owner's configuration, dialled for ever, or one that sent an invite: that one is
+ * dialled once, and again only if it took this helper in, until P2_BACKOFF_LONG tries in a row came
+ * to nothing.
+ *
  *   state      how it is entered                        leaves it when
  *   WAITING    at first, and after every end            its back-off is over -> RESOLVING or DIALING
  *   RESOLVING  the address is a name                    resolved -> DIALING, or failed -> WAITING
@@ -17,6 +21,7 @@
 #include "exec/pool.h"
 #include "link/address.h"
 #include "link/link.h"
+#include "overlay/helper_presence.h"
 #include "wire/messages.h"
 
 #include <uv.h>
@@ -45,7 +50,11 @@ struct p2_helper_env {
     /* How a message leaves; the real one is p2_link_send. Tests put a liar here. */
     int (*send)(void *ctx, struct p2_link *link, uint8_t type, struct p2_span body);
     void *send_ctx;
-    /* A link that was told to leave is gone; it is freed when this returns. */
+    /* The first dial of an invited link ended so; once for each, before on_gone. */
+    void (*on_dialled)(struct p2_helper_env *env, const struct p2_link_address *address,
+                       enum p2_dial_outcome outcome);
+    /* A link that was told to leave, or an invited one that came to nothing, is gone; it is freed
+     * when this returns. */
     void (*on_gone)(struct p2_helper_env *env, struct p2_authority_link *link);
 };
 
@@ -58,13 +67,19 @@ struct p2_authority_link_view {
     uint32_t leases_open;
     uint32_t blobs;
     uint64_t blob_bytes;
-    uint32_t failures;   /* tries in a row that came to nothing */
+    uint32_t failures; /* tries in a row that came to nothing */
+    bool is_invited;
     const char *trouble; /* why the last try or link ended, "" when nothing did; borrowed */
 };
 
 /* Starts one for `address` (copied); its first try comes in the loop's next turn. P2_E_NOMEM. */
 int p2_authority_link_open(struct p2_helper_env *env, const struct p2_address *address,
                            struct p2_authority_link **ret_link);
+
+/* The same for an invite: `dial` is copied, its token goes into the first HELLO. env->on_dialled
+ * follows, never from inside this call. */
+int p2_authority_link_open_invited(struct p2_helper_env *env, const struct p2_presence_dial *dial,
+                                   struct p2_authority_link **ret_link);
 
 /* Tells the authority that no more leases are wanted, finishes what runs, closes; env->on_gone
  * follows, never from inside this call. Only the first call counts. */

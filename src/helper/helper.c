@@ -5,11 +5,13 @@
 #include "base/notify.h"
 #include "daemon/daemon.h"
 #include "helper/authority_link.h"
+#include "helper/meeting.h"
 #include "helper/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Leases taken at once, running and queued. Chosen: at 60 Hz an authority has 4 of them per frame
  * and core under way over three frames, for a handful of cores. */
@@ -22,12 +24,20 @@
 /* Lowest priority: the owner's programs come first. */
 #define NICE 19
 
-/* Most links at once: the configured ones, and as many that a reload told to leave. */
-#define LINKS_MAX (2 * P2_CONFIG_LIST_MAX)
+/* Most authorities that sent invites at once. Chosen: half of what the pool lets in; a helper of a
+ * few cores has work enough with one. */
+#define INVITED_MAX (P2_POOL_AUTHORITIES_MAX / 2)
+
+/* Most links at once: the configured ones, as many that a reload told to leave, and invited ones. */
+#define LINKS_MAX (2 * P2_CONFIG_LIST_MAX + INVITED_MAX)
+
+/* How long after a failed opening the overlay is tried again. Chosen: a port becomes free. */
+#define MEETING_RETRY_MS 10000u
 
 struct entry {
     struct p2_authority_link *link;
     struct p2_address address;
+    bool is_invited;
     bool is_leaving;
 };
 
@@ -39,8 +49,11 @@ struct p2_helperd {
     struct p2_config *config;
     struct entry entries[LINKS_MAX];
     size_t entry_count;
+    struct p2_meeting *meeting; /* NULL: not wanted, not open, or being closed */
+    bool is_meeting_closing;
     uv_timer_t leave_timer;
-    bool has_timer;
+    uv_timer_t meeting_timer; /* opens the meeting again */
+    unsigned timers;          /* of the two that are open */
     bool is_tested;
     bool is_terminating;
     int outcome;
@@ -51,15 +64,19 @@ struct p2_helperd {
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct p2_helperd *helper = handle->data;
-    helper->has_timer = false;
-    p2_daemon_stop(helper->daemon);
+    if (--helper->timers == 0) {
+        p2_daemon_stop(helper->daemon);
+    }
 }
 
-/* Every link is gone: ends the daemon. */
-static void finish(struct p2_helperd *helper)
+/* Ends the daemon when every link and the overlay are gone. */
+static void finish_if_gone(struct p2_helperd *helper)
 {
-    if (helper->has_timer && !uv_is_closing((uv_handle_t *)&helper->leave_timer)) {
+    bool is_gone = helper->entry_count == 0 && helper->meeting == NULL &&
+                   !helper->is_meeting_closing && helper->is_terminating;
+    if (is_gone && helper->timers > 0 && !uv_is_closing((uv_handle_t *)&helper->leave_timer)) {
         uv_close((uv_handle_t *)&helper->leave_timer, on_timer_closed);
+        uv_close((uv_handle_t *)&helper->meeting_timer, on_timer_closed);
     }
 }
 
@@ -72,9 +89,7 @@ static void on_gone(struct p2_helper_env *env, struct p2_authority_link *link)
             break;
         }
     }
-    if (helper->entry_count == 0 && helper->is_terminating) {
-        finish(helper);
-    }
+    finish_if_gone(helper);
 }
 
 static void leave(struct entry *entry, enum p2_drain_reason reason)
@@ -100,8 +115,22 @@ static struct entry *find_entry(struct p2_helperd *helper, const struct p2_addre
     return NULL;
 }
 
-static bool is_wanted(const struct p2_helperd *helper, const struct p2_address *address)
+/* May authorities find this helper? */
+static bool is_findable(const struct p2_helperd *helper)
 {
+    const struct p2_config *config = helper->config;
+    return p2_config_bool(config, P2_HELPER_OPTION_ENABLED) &&
+           p2_config_bool(config, P2_HELPER_OPTION_ADS) &&
+           (p2_config_count(config, P2_HELPER_OPTION_BOOTSTRAP) > 0 ||
+            p2_config_bool(config, P2_HELPER_OPTION_LAN));
+}
+
+static bool is_wanted(const struct p2_helperd *helper, const struct entry *entry)
+{
+    const struct p2_address *address = &entry->address;
+    if (entry->is_invited) {
+        return is_findable(helper);
+    }
     size_t count = p2_config_bool(helper->config, P2_HELPER_OPTION_ENABLED)
                        ? p2_config_count(helper->config, P2_HELPER_OPTION_AUTHORITY)
                        : 0;
@@ -133,6 +162,7 @@ static void open_link(struct p2_helperd *helper, const char *text)
     }
     entry->address = address;
     entry->is_leaving = false;
+    entry->is_invited = false;
     helper->entry_count++;
 }
 
@@ -142,7 +172,7 @@ static void update_links(struct p2_helperd *helper)
     bool is_enabled = p2_config_bool(helper->config, P2_HELPER_OPTION_ENABLED);
     for (size_t i = 0; i < helper->entry_count; i++) {
         struct entry *entry = &helper->entries[i];
-        if (!entry->is_leaving && !is_wanted(helper, &entry->address)) {
+        if (!entry->is_leaving && !is_wanted(helper, entry)) {
             leave(entry, is_enabled ? P2_DRAIN_REASON_SHUTDOWN : P2_DRAIN_REASON_OWNER);
         }
     }
@@ -150,6 +180,173 @@ static void update_links(struct p2_helperd *helper)
     for (size_t i = 0; i < count; i++) {
         open_link(helper, p2_config_at(helper->config, P2_HELPER_OPTION_AUTHORITY, i));
     }
+}
+
+/* ---- the overlay ------------------------------------------------------------------------------- */
+
+/* The label of the local time's offset from UTC, without summer time: "utc", "utc+1", "utc-3". */
+static void default_region(char region[P2_REGION_MAX])
+{
+    tzset();
+    long hours = -timezone / 3600;
+    (void)snprintf(region, P2_REGION_MAX, hours == 0 ? "utc" : "utc%+ld", hours);
+}
+
+/* Says in the overlay what is lent. */
+static void publish(struct p2_helperd *helper)
+{
+    const struct p2_msg_hello *hello = &helper->env.hello;
+    const char *region = p2_config_string(helper->config, P2_HELPER_OPTION_REGION);
+    struct p2_capacity_ad ad = {
+        .has_aes = p2_cipher_available(P2_CIPHER_AESGCM),
+        .cores = hello->cores,
+        .free_slots = hello->slots,
+    };
+    if (region != NULL) {
+        (void)snprintf(ad.region, sizeof ad.region, "%s", region);
+    } else {
+        default_region(ad.region);
+    }
+    for (uint32_t i = 0; i < hello->kernels_count && ad.kernel_count < P2_CAPACITY_KERNELS; i++) {
+        const struct p2c2r_kernel *kernel = helper->daemon->kernels[helper->env.offers[i].kernel];
+        uint16_t tag = p2_capacity_kernel_tag(kernel->name, kernel->version);
+        uint8_t at = ad.kernel_count;
+        while (at > 0 && ad.kernels[at - 1] > tag) {
+            at--;
+        }
+        if (at > 0 && ad.kernels[at - 1] == tag) {
+            continue; /* two kernels with one tag: a hint either way */
+        }
+        memmove(&ad.kernels[at + 1], &ad.kernels[at],
+                (size_t)(ad.kernel_count - at) * sizeof ad.kernels[0]);
+        ad.kernels[at] = tag;
+        ad.kernel_count++;
+    }
+    int error = p2_meeting_offer(helper->meeting, &ad);
+    if (error != P2_OK) {
+        P2_LOG(&helper->daemon->log, P2_LEVEL_ERROR, "no_ad", P2_LOG_ERROR(error));
+    }
+}
+
+static void on_solved(uint64_t nonce, void *ctx)
+{
+    struct p2_helperd *helper = ctx;
+    helper->env.hello.puzzle_nonce = nonce;
+}
+
+static void on_dialled(struct p2_helper_env *env, const struct p2_link_address *address,
+                       enum p2_dial_outcome outcome)
+{
+    struct p2_helperd *helper = (struct p2_helperd *)(void *)env;
+    if (helper->meeting != NULL) {
+        p2_meeting_dialled(helper->meeting, address, outcome);
+    }
+}
+
+/* An invite wants to be followed: not when there is a link to that authority, whatever way. */
+static bool on_dial(const struct p2_presence_dial *dial, void *ctx)
+{
+    struct p2_helperd *helper = ctx;
+    size_t invited = 0;
+    for (size_t i = 0; i < helper->entry_count; i++) {
+        invited += helper->entries[i].is_invited;
+        if (p2_id_equal(&helper->entries[i].address.key, &dial->authority)) {
+            return false;
+        }
+    }
+    if (invited == INVITED_MAX || helper->entry_count == LINKS_MAX || helper->is_terminating ||
+        p2_id_equal(&dial->authority, &helper->daemon->id)) {
+        return false;
+    }
+    struct entry *entry = &helper->entries[helper->entry_count];
+    int error = p2_authority_link_open_invited(&helper->env, dial, &entry->link);
+    if (error != P2_OK) {
+        P2_LOG(&helper->daemon->log, P2_LEVEL_ERROR, "no_link", P2_LOG_ERROR(error));
+        return false;
+    }
+    P2_LOG(&helper->daemon->log, P2_LEVEL_NOTICE, "invited",
+           P2_LOG_ID("authority", &dial->authority));
+    entry->address = *p2_authority_link_view(entry->link).address;
+    entry->is_leaving = false;
+    entry->is_invited = true;
+    helper->entry_count++;
+    return true;
+}
+
+static int open_meeting(struct p2_helperd *helper, struct p2_failure *failure)
+{
+    const char *bootstrap[P2_CONFIG_LIST_MAX];
+    const struct p2_config *config = helper->config;
+    uint8_t seed[P2_KEY_BYTES];
+    struct p2_meeting_options options = {
+        .loop = helper->env.loop,
+        .log = helper->env.log,
+        .identity = helper->daemon->identity,
+        .state_dir = p2_config_string(config, P2_HELPER_OPTION_STATE_DIR),
+        .network = p2_config_string(config, P2_HELPER_OPTION_NETWORK),
+        .program = p2_config_string(config, P2_HELPER_OPTION_DHT_PROGRAM),
+        .bootstrap = bootstrap,
+        .bootstrap_count = p2_config_count(config, P2_HELPER_OPTION_BOOTSTRAP),
+        .port = (uint16_t)p2_config_u64(config, P2_HELPER_OPTION_OVERLAY_PORT),
+        .finds_lan = p2_config_bool(config, P2_HELPER_OPTION_LAN),
+        .puzzle_bits = (uint8_t)p2_config_u64(config, P2_HELPER_OPTION_PUZZLE_BITS),
+        .local_peers = p2_config_choice(config, P2_HELPER_OPTION_LOCAL_PEERS) == 0
+                           ? P2_LOCAL_PEERS_STRICT
+                           : P2_LOCAL_PEERS_ALLOW,
+        .on_solved = on_solved,
+        .on_dial = on_dial,
+        .ctx = helper,
+    };
+    for (size_t i = 0; i < options.bootstrap_count; i++) {
+        bootstrap[i] = p2_config_at(config, P2_HELPER_OPTION_BOOTSTRAP, i);
+    }
+    p2_entropy(seed, sizeof seed);
+    p2_rng_init(&options.rng, seed, "helper presence");
+    return p2_meeting_open(&helper->meeting, &options, failure);
+}
+
+static void update_meeting(struct p2_helperd *helper);
+
+static void on_meeting_timer(uv_timer_t *timer)
+{
+    update_meeting(timer->data);
+}
+
+static void on_meeting_closed(void *ctx)
+{
+    struct p2_helperd *helper = ctx;
+    helper->is_meeting_closing = false;
+    update_meeting(helper);
+    finish_if_gone(helper);
+}
+
+static void close_meeting(struct p2_helperd *helper)
+{
+    if (helper->meeting != NULL) {
+        helper->is_meeting_closing = true;
+        p2_meeting_close(helper->meeting, on_meeting_closed, helper);
+        helper->meeting = NULL;
+    }
+}
+
+/* Makes the overlay what the configuration wants. */
+static void update_meeting(struct p2_helperd *helper)
+{
+    struct p2_failure failure = {0};
+    if (!is_findable(helper) || helper->is_terminating) {
+        close_meeting(helper);
+        return;
+    }
+    if (helper->is_meeting_closing) {
+        return; /* its end calls this again */
+    }
+    if (helper->meeting == NULL && open_meeting(helper, &failure) != P2_OK) {
+        P2_LOG(&helper->daemon->log, P2_LEVEL_ERROR, "no_overlay",
+               P2_LOG_STR("why", failure.message));
+        (void)uv_timer_start(&helper->meeting_timer, on_meeting_timer, MEETING_RETRY_MS, 0);
+        return;
+    }
+    publish(helper);
 }
 
 /* ---- events of the daemon ---------------------------------------------------------------------- */
@@ -183,7 +380,7 @@ static void on_tested(void *ctx, const struct p2_self_test_row *rows)
         P2_LOG_EVENT(&helper->daemon->log, P2_LEVEL_ERROR, "no_kernel_passed");
         helper->outcome = P2_E_UNSUPPORTED;
         helper->is_terminating = true;
-        finish(helper);
+        finish_if_gone(helper);
         return;
     }
     bool is_enabled = p2_config_bool(helper->config, P2_HELPER_OPTION_ENABLED);
@@ -195,6 +392,7 @@ static void on_tested(void *ctx, const struct p2_self_test_row *rows)
     p2_notify_ready(line);
     if (!helper->is_terminating) {
         update_links(helper);
+        update_meeting(helper);
     }
 }
 
@@ -216,9 +414,8 @@ static void on_terminate(void *ctx)
             leave(&helper->entries[i], P2_DRAIN_REASON_SHUTDOWN);
         }
     }
-    if (helper->entry_count == 0) {
-        finish(helper);
-    }
+    close_meeting(helper);
+    finish_if_gone(helper);
 }
 
 static void report_frozen(struct p2_helperd *helper, const struct p2_config *fresh)
@@ -247,6 +444,7 @@ static void apply_config(struct p2_helperd *helper)
     }
     if (helper->is_tested && !helper->is_terminating) {
         update_links(helper);
+        update_meeting(helper);
     }
 }
 
@@ -277,11 +475,12 @@ static json_t *describe_link(const struct p2_authority_link *link)
     struct p2_authority_link_view view = p2_authority_link_view(link);
     char text[P2_ADDRESS_TEXT_MAX];
     p2_address_format(text, view.address);
-    return json_pack("{s:s, s:s, s:I, s:i, s:I, s:i, s:I, s:i, s:s}", "authority", text, "state",
-                     view.state, "rtt_us", (json_int_t)view.rtt.rtt_us, "leases_open",
-                     (int)view.leases_open, "leases_done", (json_int_t)view.leases_done, "blobs",
-                     (int)view.blobs, "blob_bytes", (json_int_t)view.blob_bytes, "failures",
-                     (int)view.failures, "trouble", view.trouble);
+    return json_pack("{s:s, s:s, s:b, s:I, s:i, s:I, s:i, s:I, s:i, s:s}", "authority", text,
+                     "state", view.state, "invited", view.is_invited, "rtt_us",
+                     (json_int_t)view.rtt.rtt_us, "leases_open", (int)view.leases_open,
+                     "leases_done", (json_int_t)view.leases_done, "blobs", (int)view.blobs,
+                     "blob_bytes", (json_int_t)view.blob_bytes, "failures", (int)view.failures,
+                     "trouble", view.trouble);
 }
 
 static void describe(json_t *status, void *ctx)
@@ -301,6 +500,9 @@ static void describe(json_t *status, void *ctx)
     (void)json_object_set_new(status, "leases_failed",
                               json_integer((json_int_t)helper->env.leases_failed));
     p2_daemon_describe_pool(helper->daemon, status);
+    if (helper->meeting != NULL) {
+        (void)json_object_set_new(status, "overlay", p2_meeting_describe(helper->meeting));
+    }
     (void)json_object_set_new(status, "links", links);
 }
 
@@ -346,7 +548,7 @@ static int open_daemon(struct p2_helperd *helper, const struct p2_helperd_setup 
         .control_group = p2_config_string(config, P2_HELPER_OPTION_CONTROL_GROUP),
         .network = p2_config_string(config, P2_HELPER_OPTION_NETWORK),
         .log_level = levels[p2_config_choice(config, P2_HELPER_OPTION_LOG_LEVEL)],
-        .local_peers = P2_LOCAL_PEERS_STRICT,
+        .local_peers = P2_LOCAL_PEERS_STRICT, /* nobody dials a helper */
         .launcher = setup->launcher,
         .pool = {.workers = (uint32_t)p2_config_u64(config, P2_HELPER_OPTION_CORES),
                  .queue_capacity = P2_POOL_TASKS_MAX,
@@ -385,13 +587,16 @@ int p2_helperd_open(const struct p2_helperd_setup *setup, struct p2_failure *fai
     helper->env.send = setup->send != NULL ? setup->send : send_really;
     helper->env.send_ctx = setup->send_ctx;
     helper->env.on_gone = on_gone;
+    helper->env.on_dialled = on_dialled;
     p2_entropy(seed, sizeof seed);
     p2_rng_init(&helper->env.rng, seed, "helper back-off");
     p2_buf_init(&helper->env.scratch, P2_WIRE_SLOT_MSG_MAX + 64u);
     fill_hello(helper);
     (void)uv_timer_init(helper->env.loop, &helper->leave_timer); /* cannot fail */
+    (void)uv_timer_init(helper->env.loop, &helper->meeting_timer);
     helper->leave_timer.data = helper;
-    helper->has_timer = true;
+    helper->meeting_timer.data = helper;
+    helper->timers = 2;
     *ret_helper = helper;
     return P2_OK;
 }

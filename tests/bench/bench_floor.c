@@ -137,7 +137,7 @@ static void take_message(struct floor_peer *peer, uint32_t slot, struct p2_span 
             slot = error == P2_OK ? (uint32_t)(result.id - 1) : 0;
         }
         if (error == P2_OK) {
-            bench_load_reply(end->load, peer, slot);
+            bench_load_reply(end->load, peer, slot, end->has_msgpack ? result.output : body);
         }
     } else {
         struct p2_msg_lease lease;

@@ -39,8 +39,8 @@ static const char *pin_name(enum bench_pin pin)
     return "split";
 }
 
-static void print_result(const struct bench_system *system, const struct bench_case *bench,
-                         const struct bench_result *result)
+void bench_print(const struct bench_system *system, const struct bench_case *bench,
+                 const struct bench_result *result)
 {
     (void)printf("D\t%s\t%u/%u\tw%u\tk%u\ttasks_s=%.0f\tp50_us=%.1f\tp99_us=%.1f\tcpu_us=%.2f\n",
                  system->name, bench->req_bytes, bench->rep_bytes, bench->inflight, bench->peers,
@@ -56,7 +56,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, unsigned count)
+double bench_median(double *values, unsigned count)
 {
     qsort(values, count, sizeof *values, compare_doubles);
     return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
@@ -71,7 +71,7 @@ static void print_ratio(const struct bench_plan *plan, const struct bar *bar,
         const struct bench_result *floor = &results[i][bar->floor];
         ratios[i] = bar->is_latency ? ours->p50_us / floor->p50_us : ours->tasks_s / floor->tasks_s;
     }
-    double ratio = median(ratios, reps);
+    double ratio = bench_median(ratios, reps);
     (void)printf("R\t%s\t%s\tmedian=%.3f\tmin=%.3f\tmax=%.3f", plan->bench.title, bar->what, ratio,
                  ratios[0], ratios[reps - 1]);
     if (bar->bar > 0) {
@@ -95,7 +95,7 @@ static void run_plan(const struct bench_plan *plan, unsigned reps)
     for (unsigned i = 0; i < reps; i++) {
         for (unsigned s = 0; s < SYSTEMS; s++) {
             results[i][s] = bench_measure(systems[s], &plan->bench);
-            print_result(systems[s], &plan->bench, &results[i][s]);
+            bench_print(systems[s], &plan->bench, &results[i][s]);
         }
     }
     for (unsigned b = 0; b < P2_COUNT_OF(plan->bars) && plan->bars[b].what != NULL; b++) {

@@ -21,6 +21,7 @@ struct bench_case {
     uint32_t rep_bytes;
     uint32_t inflight; /* of all peers together */
     uint32_t peers;
+    uint32_t replicas; /* 0 and 1: one; 2: every task on two peers, answers compared */
     uint32_t seconds_ms;
     enum p2_cipher cipher;
     enum bench_pin pin;
@@ -47,6 +48,8 @@ struct bench_load {
     int port_pipes[BENCH_PEERS_MAX];
     int children[BENCH_PEERS_MAX];
     uint32_t ready;
+    uint8_t *answers; /* with replicas: the first answer of each slot */
+    uint8_t answered[BENCH_INFLIGHT_MAX];
     uint64_t sent_ns[BENCH_INFLIGHT_MAX];
     uint64_t warm_ns; /* measuring starts */
     uint64_t end_ns;  /* measuring ends */
@@ -61,8 +64,14 @@ struct bench_load {
 /* A peer is connected; the last one starts the load. */
 void bench_load_ready(struct bench_load *load, void *peer);
 
-/* `peer` answered task `slot`; sends it the next one unless time is over. */
-void bench_load_reply(struct bench_load *load, void *peer, uint32_t slot);
+/* `peer` answered task `slot` with `output`; sends the next one unless time is over. With replicas the
+ * second answer is compared with the first, and only then does the task count. */
+void bench_load_reply(struct bench_load *load, void *peer, uint32_t slot, struct p2_span output);
+
+/* For drivers that hand out work themselves: measuring starts; one task that was sent at `sent_ns` is
+ * done. False when time is over: stop was called. */
+void bench_load_begin(struct bench_load *load);
+bool bench_load_count(struct bench_load *load, uint64_t sent_ns);
 
 /* One kind of link. */
 struct bench_system {
@@ -76,6 +85,25 @@ struct bench_system {
 extern const struct bench_system bench_floor_1;
 extern const struct bench_system bench_floor_2;
 extern const struct bench_system bench_ours;
+extern const struct bench_system bench_core;    /* the production core behind the real links */
+extern const struct bench_system bench_zmq;     /* ROUTER and DEALER with CURVE; needs libzmq */
+extern const struct bench_system bench_gearman; /* gearmand -t 1 from $PATH, unencrypted */
+extern const struct bench_system bench_gearman_ahead; /* the same, workers ask for jobs ahead */
+
+/* Can it be measured here? NULL, or what is missing. */
+const char *bench_zmq_lacks(void);
+const char *bench_gearman_lacks(void);
+
+/* What every run prints of one measurement: the line `D ...`. */
+void bench_print(const struct bench_system *system, const struct bench_case *bench,
+                 const struct bench_result *result);
+double bench_median(double *values, unsigned count);
+
+/* The subcommand `dispatch`. */
+int bench_dispatch_main(int argc, char **argv);
+
+/* The subcommand `fanout`. */
+int bench_fanout_main(int argc, char **argv);
 
 /* Runs one measurement; exits the program with a message when it cannot. */
 struct bench_result bench_measure(const struct bench_system *system,

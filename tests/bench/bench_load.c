@@ -55,31 +55,50 @@ static void send_slot(struct bench_load *load, void *peer, uint32_t slot)
     load->send(peer, slot);
 }
 
-void bench_load_ready(struct bench_load *load, void *peer)
+/* The same task to two peers that are not the same. */
+static void send_twice(struct bench_load *load, uint32_t slot)
 {
-    load->peers[load->ready++] = peer;
-    if (load->ready < load->bench->peers) {
-        return;
-    }
+    send_slot(load, load->peers[slot % load->ready], slot);
+    load->send(load->peers[(slot + 1) % load->ready], slot);
+}
+
+void bench_load_begin(struct bench_load *load)
+{
     uint64_t length_ns = (uint64_t)load->bench->seconds_ms * 1000000;
     load->warm_ns = bench_now_ns() + length_ns / WARM_UP_SHARE;
     load->end_ns = load->warm_ns + length_ns;
-    for (uint32_t slot = 0; slot < load->bench->inflight; slot++) {
-        send_slot(load, load->peers[slot % load->ready], slot);
+}
+
+void bench_load_ready(struct bench_load *load, void *peer)
+{
+    const struct bench_case *bench = load->bench;
+    load->peers[load->ready++] = peer;
+    if (load->ready < bench->peers) {
+        return;
+    }
+    if (bench->replicas > 1 &&
+        (bench->peers < 2 ||
+         (load->answers = calloc(bench->inflight, bench->rep_bytes + 1)) == NULL)) {
+        bench_die("two peers and memory for what is compared");
+    }
+    bench_load_begin(load);
+    for (uint32_t slot = 0; slot < bench->inflight; slot++) {
+        if (bench->replicas > 1) {
+            send_twice(load, slot);
+        } else {
+            send_slot(load, load->peers[slot % load->ready], slot);
+        }
     }
 }
 
-void bench_load_reply(struct bench_load *load, void *peer, uint32_t slot)
+bool bench_load_count(struct bench_load *load, uint64_t sent_ns)
 {
     uint64_t now = bench_now_ns();
     if (load->is_over) {
-        return;
-    }
-    if (slot >= load->bench->inflight) {
-        bench_die("an answer to nothing");
+        return false;
     }
     if (load->is_measuring && load->samples_count < SAMPLES_MAX) {
-        load->samples[load->samples_count++] = (uint32_t)(now - load->sent_ns[slot]);
+        load->samples[load->samples_count++] = (uint32_t)(now - sent_ns);
     }
     if (!load->is_measuring && now >= load->warm_ns) {
         load->is_measuring = true;
@@ -91,9 +110,47 @@ void bench_load_reply(struct bench_load *load, void *peer, uint32_t slot)
         load->measured_ns = now - load->warm_ns;
         load->cpu_ns = all_cpu_ns(load) - load->cpu_ns;
         load->stop(load);
+        return false;
+    }
+    return true;
+}
+
+/* True when both answers of a slot are there and equal. */
+static bool is_agreed(struct bench_load *load, uint32_t slot, struct p2_span output)
+{
+    uint8_t *first = load->answers + (size_t)slot * load->bench->rep_bytes;
+    if (output.size != load->bench->rep_bytes) {
+        bench_die("an answer of another size");
+    }
+    load->answered[slot] ^= 1;
+    if (load->answered[slot] != 0) {
+        memcpy(first, output.data, output.size);
+        return false;
+    }
+    if (memcmp(first, output.data, output.size) != 0) {
+        bench_die("two answers differ");
+    }
+    return true;
+}
+
+void bench_load_reply(struct bench_load *load, void *peer, uint32_t slot, struct p2_span output)
+{
+    if (load->is_over) {
         return;
     }
-    send_slot(load, peer, slot);
+    if (slot >= load->bench->inflight) {
+        bench_die("an answer to nothing");
+    }
+    bool is_pair = load->bench->replicas > 1;
+    if ((is_pair && !is_agreed(load, slot, output)) ||
+        !bench_load_count(load, load->sent_ns[slot])) {
+        return;
+    }
+    if (is_pair) {
+        send_twice(load, slot);
+    } else {
+        send_slot(load, peer, slot);
+    }
 }
 
 /* ---- processes --------------------------------------------------------------------------------- */

@@ -103,7 +103,7 @@ static void driver_message(struct p2_link *link, uint8_t type, struct p2_span bo
     }
     struct p2_msg_result result;
     check(p2_wire_decode_result(&result, body), "decode");
-    bench_load_reply(ours->load, link, (uint32_t)(result.id - 1));
+    bench_load_reply(ours->load, link, (uint32_t)(result.id - 1), result.output);
 }
 
 static void on_close(struct p2_link *link, int reason, void *ctx)

@@ -18,10 +18,18 @@ int main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "frame") == 0) {
         return bench_frame_main(argc - 1, argv + 1);
     }
+    if (argc >= 2 && strcmp(argv[1], "dispatch") == 0) {
+        return bench_dispatch_main(argc - 1, argv + 1);
+    }
+    if (argc >= 2 && strcmp(argv[1], "fanout") == 0) {
+        return bench_fanout_main(argc - 1, argv + 1);
+    }
     if (argc >= 2 && strcmp(argv[1], "store") == 0) {
         return bench_store_main(argc - 1, argv + 1);
     }
-    (void)fputs("Usage: p2c2r-bench link|frame|store [options]; see p2c2r-bench link --help\n",
-                stderr);
+    (void)fputs(
+        "Usage: p2c2r-bench link|frame|store|dispatch|fanout [options]; see p2c2r-bench link "
+        "--help\n",
+        stderr);
     return 2;
 }

@@ -25,7 +25,8 @@
 #endif
 
 static const struct killer_workload *const workloads[] = {&killer_accounts, &killer_session};
-#define WORKLOADS (sizeof workloads / sizeof workloads[0])
+#define PROGRESS_EVERY 20 /* kills; the others come whenever they come */
+#define WORKLOADS      (sizeof workloads / sizeof workloads[0])
 
 static uint64_t draw(uint64_t *state)
 {
@@ -35,14 +36,29 @@ static uint64_t draw(uint64_t *state)
     return x ^ x >> 31;
 }
 
+/* Waits until the child got something acknowledged, so that slow machines come forward too. */
+static void await_progress(const struct killer_shared *shared)
+{
+    uint64_t before = atomic_load(&shared->acknowledged);
+    struct timespec pause = {.tv_nsec = 1000000};
+    for (int i = 0; i < 60000 && atomic_load(&shared->acknowledged) == before &&
+                    atomic_load(&shared->mistake) == 0;
+         i++) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static bool kill_once(const struct killer_workload *workload, const char *folder,
-                      struct killer_shared *shared, uint64_t life_us)
+                      struct killer_shared *shared, uint64_t life_us, bool awaits_progress)
 {
     pid_t child = fork();
     if (child == 0) {
         _exit(workload->run(folder, shared));
     }
     struct timespec life = {.tv_nsec = (long)life_us * 1000};
+    if (awaits_progress) {
+        await_progress(shared);
+    }
     (void)nanosleep(&life, NULL); /* the instant is random anyhow: waking early is fine */
     int status = 0;
     if (child < 0 || kill(child, SIGKILL) != 0 || waitpid(child, &status, 0) != child) {
@@ -67,8 +83,9 @@ int main(int argc, char **argv)
         size_t which = done % WORKLOADS;
         char folder[4096];
         (void)snprintf(folder, sizeof folder, "%s/%s", home, workloads[which]->name);
-        if (!kill_once(workloads[which], folder, &shared[which],
-                       draw(&state) % workloads[which]->life_max_us) ||
+        uint64_t life_us = draw(&state) % workloads[which]->life_max_us;
+        if (!kill_once(workloads[which], folder, &shared[which], life_us,
+                       done / WORKLOADS % PROGRESS_EVERY == 0) ||
             !workloads[which]->verify(folder, &shared[which], &counts[which])) {
             (void)printf("FAILED: kill %llu of seed %llu (%s)\n", (unsigned long long)done + 1,
                          (unsigned long long)seed, workloads[which]->name);

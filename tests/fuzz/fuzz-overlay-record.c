@@ -55,7 +55,7 @@ static void check_sealed_body(const uint8_t *data, size_t size)
         again[P2_SESSION_VALUE_BYTES];
     struct p2_overlay_record record = {
         .kind = P2_OVERLAY_RECORD_SESSION, .key = key, .not_before = NOW, .expires = NOW + 100};
-    struct p2_session_record session;
+    struct p2_overlay_session session;
     size_t plain_size = 0;
     if (size < P2_SESSION_BODY_BYTES) {
         return;
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct p2_overlay_record_place place = {P2_OVERLAY_RECORD_CAPACITY_AD, {{0}}, NOW};
     const struct p2_session_keys keys = {{0}, {0}};
-    struct p2_session_record session;
+    struct p2_overlay_session session;
     struct p2_overlay_record record;
     struct p2_span content;
     if (!is_ready) {

@@ -11,7 +11,8 @@ static const char usage[] =
     "                 [--trace] [--figures]\n"
     "Runs COUNT seeds from N on, each for M core steps or S virtual seconds, then heals the world\n"
     "and checks that everything settles. Profiles: honest churn liars swarm, and the fixed\n"
-    "scenarios ontime massacre alone burst. Exit status 1 when a checker complained.\n"
+    "scenarios ontime massacre alone burst policed turned. Exit status 1 when a checker "
+    "complained.\n"
     "Profile trust [--full]: audits, reputation and money against liars; the figures of\n"
     "doc/trust.md. Exit status 1 when a bar does not hold.\n";
 
@@ -31,7 +32,7 @@ static bool read_number(const char *text, uint64_t *ret_number)
 
 static bool read_profile(const char *text, enum sim_profile *ret_profile)
 {
-    for (int i = 0; i <= SIM_BURST; i++) {
+    for (int i = 0; i <= SIM_TURNED; i++) {
         if (strcmp(text, sim_profile_name((enum sim_profile)i)) == 0) {
             *ret_profile = (enum sim_profile)i;
             return true;

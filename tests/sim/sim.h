@@ -5,6 +5,8 @@
 #define P2_TESTS_SIM_SIM_H
 
 #include "authority/core.h"
+#include "authority/trust/trail.h"
+#include "authority/trust/trust.h"
 #include "base/rng.h"
 #include "link/link.h"
 
@@ -29,7 +31,9 @@ enum sim_profile {
     SIM_ONTIME,   /* 30 helpers, 20-60 ms, 20 ms jitter, 5 % dying a minute */
     SIM_MASSACRE, /* half of the helpers die at half time */
     SIM_ALONE,    /* no helper at all */
-    SIM_BURST     /* 10,000 tasks in one frame, two helpers */
+    SIM_BURST,    /* 10,000 tasks in one frame, two helpers */
+    SIM_POLICED,  /* the production policy of trust, 3 of 10 new helpers lie */
+    SIM_TURNED    /* the same, but they proved themselves before */
 };
 
 /* What a liar does; a set of bits. */
@@ -124,6 +128,8 @@ struct sim_task {
     uint8_t flags;
     uint32_t cost;
     bool is_delivered, is_cancelled;
+    bool is_wrong; /* what was delivered of it is, and was not corrected */
+    uint64_t delivered_us;
     uint64_t candidates[SIM_CANDIDATES];
     uint32_t candidate_count;
     uint8_t input[SIM_INPUT_BYTES];
@@ -221,6 +227,11 @@ struct sim {
     uint64_t trace; /* hash over all effects */
     uint64_t violations;
     bool is_massacred;
+    struct p2_trust trust; /* profiles `policed` and `turned` */
+    struct p2_trail trail;
+    uint32_t banned_liars, banned_honest;
+    uint64_t wrong_state, corrected_in_time, corrected_late, audits_after;
+    int64_t wrong_now;
     /* figures */
     uint64_t drained, cloud_leases;
     uint64_t delivered, degraded, submitted, cancelled, wrong_applied;
@@ -239,6 +250,23 @@ void sim_run(struct sim *sim, uint64_t steps, uint64_t end_us);
 const char *sim_profile_name(enum sim_profile profile);
 void sim_draw(struct sim *sim); /* sim_config.c: fills config from profile and seed */
 
+/* `bytes` may be delivered for the task from now on. */
+void sim_note_candidate(struct sim *sim, uint16_t session, uint64_t task, struct p2_span bytes);
+
+/* One step of the core and its effects. */
+void sim_step(struct sim *sim, const struct p2_event *event);
+
+/* ---- sim_police.c: profiles `policed` and `turned` ----------------------------------------------- */
+
+int sim_police_open(struct sim *sim);
+void sim_police_enrol(struct sim *sim);
+void sim_police_close(struct sim *sim);
+void sim_police_effect(struct sim *sim, const struct p2_effect *effect);
+void sim_police_checked(struct sim *sim, const struct p2_effect *effect);
+void sim_police_audited(struct sim *sim, const struct sim_event *event);
+void sim_police_corrected(struct sim_play *play, const struct p2_delivery *delivery);
+void sim_police_end(struct sim *sim);
+
 /* ---- sim_net.c -------------------------------------------------------------------------------- */
 
 enum sim_kind {
@@ -254,6 +282,8 @@ enum sim_kind {
     SIM_EVENT_FAULT,
     SIM_EVENT_DEATH,
     SIM_EVENT_MASSACRE,
+    SIM_EVENT_AUDITED, /* number: task; bytes: input, result, helper */
+    SIM_EVENT_BAN,     /* number: until */
     SIM_EVENT_DRAIN,
     SIM_EVENT_INPUT
 };

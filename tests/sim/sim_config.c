@@ -115,6 +115,18 @@ void sim_draw(struct sim *sim)
         sim->config.deaths_per_min_ppm = 0;
     } else if (sim->profile == SIM_ALONE) {
         sim->config.helpers = 0;
+    } else if (sim->profile >= SIM_POLICED) {
+        sim->config.helpers = 10;
+        sim->config.deaths_per_min_ppm = 0;
+        sim->config.catch_ppm = 0; /* lies that pass every check */
+        sim->config.rtt_min_us = 5000;
+        sim->config.rtt_max_us = 6000;
+        sim->config.jitter_us = 2000;
+        sim->config.c1_tasks = 8;
+        sim->config.c2_tasks = 4;
+        sim->config.c3_tasks = 4;
+        sim->config.cost_min = 50;
+        sim->config.cost_max = 250;
     } else if (sim->profile == SIM_BURST) {
         sim->config.helpers = 2;
         sim->config.burst = 10000;

@@ -151,6 +151,12 @@ static void on_result(void *ctx, const struct p2_delivery *delivery)
 {
     struct sim_play *play = ctx;
     struct sim *sim = play->sim;
+    if (delivery->is_corrected) {
+        sim_police_corrected(play, delivery);
+        uint64_t right = sim_hash(delivery->result.data, delivery->result.size);
+        play->game.state = sim_mix(play->game.state, sim_mix(delivery->task, right));
+        return;
+    }
     check_once(play, delivery, sim->core.sessions[play->session].pipeline.frame);
     check_acceptance_result(play, delivery);
     struct sim_task *task = sim_task(play, delivery->task);
@@ -164,6 +170,12 @@ static void on_result(void *ctx, const struct p2_delivery *delivery)
         bool is_right = delivery->result.size == sizeof right &&
                         memcmp(right, delivery->result.data, sizeof right) == 0;
         sim->wrong_applied += is_right ? 0 : 1;
+        if (!is_right && (task->flags & P2_TASK_VIEW) == 0) {
+            task->is_wrong = true;
+            task->delivered_us = sim->now_us;
+            sim->wrong_state++;
+            sim->wrong_now++;
+        }
     }
     if ((task->flags & P2_TASK_VIEW) == 0) {
         uint64_t value =

@@ -28,8 +28,8 @@ void sim_violation(struct sim *sim, const char *checker, const char *what, uint6
 
 const char *sim_profile_name(enum sim_profile profile)
 {
-    static const char *const names[] = {"honest", "churn",    "liars", "swarm",
-                                        "ontime", "massacre", "alone", "burst"};
+    static const char *const names[] = {"honest",   "churn", "liars", "swarm",   "ontime",
+                                        "massacre", "alone", "burst", "policed", "turned"};
     return names[profile];
 }
 
@@ -121,6 +121,13 @@ static int make_core(struct sim *sim)
         .is_open = true,
         .cloud_units_per_hour = sim->config.cloud_units,
     };
+    if (sim->profile >= SIM_POLICED) {
+        int unready = sim_police_open(sim);
+        if (unready != P2_OK) {
+            return unready;
+        }
+        options.verify = p2_trust_port(&sim->trust);
+    }
     p2_rng_split(&options.rng, &sim->draws, "core", 0);
     int error = p2_core_init(&sim->core, &options);
     if (error != P2_OK) {
@@ -189,6 +196,9 @@ int sim_init(struct sim *sim, enum sim_profile profile, uint64_t seed, bool is_t
         make_helper(sim, i);
     }
     int error = make_core(sim);
+    if (error == P2_OK && profile >= SIM_POLICED) {
+        sim_police_enrol(sim);
+    }
     sim->store = sim_store_open(sim, sim->config.sessions, 0);
     if (error == P2_OK && sim->store == NULL) {
         error = P2_E_NOMEM;
@@ -208,6 +218,9 @@ void sim_free(struct sim *sim)
     free(sim->heap);
     p2_outbox_free(&sim->out);
     p2_core_free(&sim->core);
+    if (sim->profile >= SIM_POLICED) {
+        sim_police_close(sim);
+    }
     free(sim->helpers);
     for (uint32_t i = 0; i < sim->play_count; i++) {
         free(sim->plays[i].tasks);
@@ -238,7 +251,7 @@ static void trace(struct sim *sim, const struct p2_effect *effect)
     }
 }
 
-static void note_candidate(struct sim *sim, uint16_t session, uint64_t id, struct p2_span bytes)
+void sim_note_candidate(struct sim *sim, uint16_t session, uint64_t id, struct p2_span bytes)
 {
     struct sim_task *task = sim_task(sim_play_of(sim, session), id);
     if (task->id == id && task->candidate_count < SIM_CANDIDATES) {
@@ -338,7 +351,10 @@ static void check_kernel(struct sim *sim, const struct p2_effect *effect)
     event->status = is_caught ? P2_E_BAD_RESULT : P2_OK;
     sim_attach(event, effect->result.data, effect->result.size);
     if (!is_caught && effect->session != P2_SESSION_NONE) {
-        note_candidate(sim, effect->session, effect->task, effect->result);
+        sim_note_candidate(sim, effect->session, effect->task, effect->result);
+        if (sim->profile >= SIM_POLICED) {
+            sim_police_checked(sim, effect);
+        }
     }
 }
 
@@ -361,6 +377,13 @@ static void ship(struct sim *sim, const struct p2_effect *effect)
             sim->frames_after++;
             sim->on_time_after += record->is_on_time ? 1 : 0;
         }
+    }
+}
+
+static void police(struct sim *sim, const struct p2_effect *effect)
+{
+    if (sim->profile >= SIM_POLICED) {
+        sim_police_effect(sim, effect);
     }
 }
 
@@ -398,6 +421,7 @@ static void perform(struct sim *sim, const struct p2_effect *effect)
         break;
     case P2_EFFECT_INTEGRITY:
         check_integrity(sim, effect);
+        police(sim, effect);
         break;
     case P2_EFFECT_JOURNAL:
         check_replay_journal(sim_play_of(sim, effect->session), effect);
@@ -409,13 +433,18 @@ static void perform(struct sim *sim, const struct p2_effect *effect)
         break;
     case P2_EFFECT_LATE:
     case P2_EFFECT_STRIKE:
+        break;
     case P2_EFFECT_AUDIT:
+        sim->audits_after++;
+        police(sim, effect);
+        break;
     case P2_EFFECT_PROVEN:
+        police(sim, effect);
         break;
     }
 }
 
-static void step(struct sim *sim, const struct p2_event *event)
+void sim_step(struct sim *sim, const struct p2_event *event)
 {
     sim->steps++;
     int error = p2_core_step(&sim->core, event, sim->now_us, &sim->out);
@@ -507,7 +536,7 @@ static void hear_closed(struct sim *sim, const struct sim_event *event)
             lease->is_ended = true;
         }
     }
-    step(sim, &(struct p2_event){.type = P2_EVENT_CLOSED, .peer = event->helper});
+    sim_step(sim, &(struct p2_event){.type = P2_EVENT_CLOSED, .peer = event->helper});
 }
 
 static void computed(struct sim *sim, const struct sim_event *event)
@@ -530,10 +559,10 @@ static void computed(struct sim *sim, const struct sim_event *event)
         sim->local_running--;
         sim_model(task->input, output);
         out.bytes = p2_span(output, sizeof output);
-        note_candidate(sim, event->session, event->number, out.bytes);
+        sim_note_candidate(sim, event->session, event->number, out.bytes);
         start_local(sim);
     }
-    step(sim, &out);
+    sim_step(sim, &out);
 }
 
 static void input(struct sim *sim, const struct sim_event *event)
@@ -547,11 +576,11 @@ static void input(struct sim *sim, const struct sim_event *event)
     if (p2_rng_below(&sim->draws, 50) == 0) {
         sequence += (uint32_t)p2_rng_below(&sim->draws, 200);
     }
-    step(sim, &(struct p2_event){.type = P2_EVENT_INPUT,
-                                 .session = event->session,
-                                 .player = player,
-                                 .sequence = sequence,
-                                 .bytes = p2_span(data, sizeof data)});
+    sim_step(sim, &(struct p2_event){.type = P2_EVENT_INPUT,
+                                     .session = event->session,
+                                     .player = player,
+                                     .sequence = sequence,
+                                     .bytes = p2_span(data, sizeof data)});
     if (!sim->is_healing) {
         struct sim_event *next = sim_push(sim, sim->now_us + 16667u, SIM_EVENT_INPUT);
         next->number = player;
@@ -587,17 +616,17 @@ static void handle_link(struct sim *sim, const struct sim_event *event)
             out.ip = sim->helpers[event->helper].ip;
             sim->helpers[event->helper].is_drained = false;
             sim_helper_dial(sim, event->helper);
-            step(sim, &out);
+            sim_step(sim, &out);
         }
     } else if (!is_link_event(sim, event)) {
         return; /* of a link that is gone */
     } else if (event->kind == SIM_EVENT_UP) {
         out.message = event->type;
         out.bytes = p2_span(event->bytes, event->size);
-        step(sim, &out);
+        sim_step(sim, &out);
     } else if (event->kind == SIM_EVENT_RTT) {
         report_rtt(sim, event, &out);
-        step(sim, &out);
+        sim_step(sim, &out);
     } else {
         hear_closed(sim, event);
     }
@@ -624,7 +653,7 @@ static void handle(struct sim *sim, const struct sim_event *event)
 {
     switch ((enum sim_kind)event->kind) {
     case SIM_EVENT_TIME:
-        step(sim, &(struct p2_event){.type = P2_EVENT_TIME});
+        sim_step(sim, &(struct p2_event){.type = P2_EVENT_TIME});
         sim_push(sim, p2_core_wake_us(&sim->core), SIM_EVENT_TIME);
         break;
     case SIM_EVENT_OPEN:
@@ -640,10 +669,10 @@ static void handle(struct sim *sim, const struct sim_event *event)
         sim_helper_done(sim, event);
         break;
     case SIM_EVENT_CHECKED:
-        step(sim, &(struct p2_event){.type = P2_EVENT_CHECKED,
-                                     .lease = event->number,
-                                     .status = event->status,
-                                     .bytes = p2_span(event->bytes, event->size)});
+        sim_step(sim, &(struct p2_event){.type = P2_EVENT_CHECKED,
+                                         .lease = event->number,
+                                         .status = event->status,
+                                         .bytes = p2_span(event->bytes, event->size)});
         break;
     case SIM_EVENT_COMPUTED:
         computed(sim, event);
@@ -656,6 +685,16 @@ static void handle(struct sim *sim, const struct sim_event *event)
         break;
     case SIM_EVENT_INPUT:
         input(sim, event);
+        break;
+    case SIM_EVENT_AUDITED:
+        sim_police_audited(sim, event);
+        break;
+    case SIM_EVENT_BAN:
+        if (sim->helpers[event->helper].link.is_open) {
+            sim_step(sim, &(struct p2_event){.type = P2_EVENT_BAN,
+                                             .peer = event->helper,
+                                             .until_us = event->number});
+        }
         break;
     }
 }
@@ -682,4 +721,7 @@ void sim_run(struct sim *sim, uint64_t steps, uint64_t end_us)
     uint64_t heal = sim->config.burst > 0 ? 20000000u : SIM_HEAL_US;
     run_until(sim, UINT64_MAX, sim->now_us + heal);
     check_settled(sim);
+    if (sim->profile >= SIM_POLICED) {
+        sim_police_end(sim);
+    }
 }

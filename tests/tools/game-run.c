@@ -13,8 +13,8 @@
 
 struct options {
     struct p2_game_settings settings;
-    const char *module, *dump, *script;
-    uint64_t frames;
+    const char *module, *dump, *script, *console;
+    uint64_t frames, view_from;
     uint32_t dump_every;
     bool is_synctest;
 };
@@ -40,7 +40,8 @@ static int usage(void)
     (void)fputs("usage: game-run MODULE.so [--frames N] [--seed S] [--players P] [--script FILE]\n"
                 "       [--quality 0..255] [--local] [--depth 1..3] [--drop-results PERCENT]\n"
                 "       [--correct-results PERCENT] [--options TEXT] [--synctest]\n"
-                "       [--size WIDTHxHEIGHT] [--dump DIR] [--dump-every N]\n"
+                "       [--size WIDTHxHEIGHT] [--dump DIR] [--dump-every N] [--view-from FRAME]\n"
+                "       [--console LINE, before the first frame]\n"
                 "A line of a script: FRAME PLAYER BUTTONS RIGHT FORWARD YAW PITCH SLOT\n",
                 stderr);
     return 2;
@@ -49,7 +50,8 @@ static int usage(void)
 static double now_us(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now); /* on a shared machine only CPU time is the game's */
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID,
+                        &now); /* on a shared machine only CPU time is the game's */
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
@@ -79,7 +81,9 @@ enum long_option {
     SYNCTEST,
     SIZE,
     DUMP,
-    DUMP_EVERY
+    DUMP_EVERY,
+    VIEW_FROM,
+    CONSOLE
 };
 
 static const struct option long_options[] = {{"frames", 1, NULL, FRAMES},
@@ -96,6 +100,8 @@ static const struct option long_options[] = {{"frames", 1, NULL, FRAMES},
                                              {"size", 1, NULL, SIZE},
                                              {"dump", 1, NULL, DUMP},
                                              {"dump-every", 1, NULL, DUMP_EVERY},
+                                             {"view-from", 1, NULL, VIEW_FROM},
+                                             {"console", 1, NULL, CONSOLE},
                                              {NULL, 0, NULL, 0}};
 
 static bool take_option(struct options *options, int option)
@@ -139,6 +145,12 @@ static bool take_option(struct options *options, int option)
     case SIZE:
         return sscanf(optarg, "%ux%u", &settings->width, &settings->height) == 2 &&
                settings->width <= 1280 && settings->height <= 720;
+    case VIEW_FROM:
+        options->view_from = number;
+        return true;
+    case CONSOLE:
+        options->console = optarg;
+        return true;
     case DUMP:
         options->dump = optarg;
         return true;
@@ -256,7 +268,9 @@ static bool plain_frame(struct run *run)
     choose_pads(run);
     run->frame_us = 0;
     p2_game_host_state(host, run->pads);
-    p2_game_host_views(host);
+    if (frame >= run->options.view_from) {
+        p2_game_host_views(host);
+    }
     run->times[frame - 1] = run->frame_us;
     if (frame % 97 != 0) {
         return true;
@@ -356,6 +370,15 @@ static bool play(struct run *run)
 {
     bool is_fine = true;
     uint64_t done = 0;
+    if (run->options.console != NULL) {
+        char answer[256] = "no console";
+        void *self;
+        const struct p2c2r_game *game = p2_game_host_game(run->host, &self);
+        if (game->console != NULL) {
+            game->console(self, run->options.console, answer, sizeof answer);
+        }
+        (void)printf("console: %s\n", answer);
+    }
     while (is_fine && done < run->options.frames && !p2_game_host_is_over(run->host)) {
         is_fine = run->options.is_synctest ? sync_frame(run) : plain_frame(run);
         done++;

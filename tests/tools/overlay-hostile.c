@@ -29,6 +29,10 @@
 #define KNOWING     200
 #define INVITERS    10 /* hostile authorities: of one only the newest invite counts */
 #define PUZZLE_BITS 8  /* a key costs 0.14 s here; in the product 9 s */
+
+/* Searches of three rounds for one session: a put may be lost, and is repeated. */
+#define TRIES 4
+
 #define BAR_TIME_US 20000000u
 #define BAR_CPU_US  100000u
 #define BASE_US     3000000u /* of measuring the other nodes' work */
@@ -307,10 +311,10 @@ struct search {
     bool is_over;
     int result;
     unsigned records;
-    struct p2_session_record record;
+    struct p2_overlay_session record;
 };
 
-static void on_record(const struct p2_session_record *record, void *ctx)
+static void on_record(const struct p2_overlay_session *record, void *ctx)
 {
     struct search *search = ctx;
     search->records++;
@@ -335,9 +339,9 @@ static bool is_search_over(void *ctx)
 
 /* One value by somebody who knows the ID, of the kind number `i`. */
 static void put_knowing(unsigned i, const struct p2_session_keys *keys,
-                        const struct p2_session_record *right)
+                        const struct p2_overlay_session *right)
 {
-    struct p2_session_record record = *right;
+    struct p2_overlay_session record = *right;
     struct p2_identity signer = world.attacker;
     uint8_t value[P2_SESSION_VALUE_BYTES], nonce[P2_XNONCE_BYTES];
     struct p2_overlay_key key, other;
@@ -348,7 +352,7 @@ static void put_knowing(unsigned i, const struct p2_session_keys *keys,
     record.sequence = UINT64_MAX - i;      /* to win over the right one */
     record.puzzle_nonce = world.nonces[3]; /* no solution for the other keys */
     record.endpoints[0] = address4(6, 6, 6, 6, 6666);
-    p2_session_place(&key, keys, i % P2_SESSION_COPIES, slot);
+    p2_session_slot_key(&key, keys, i % P2_SESSION_COPIES, slot);
     other = key;
     switch (i % 5) {
     case 0: /* forged: the host's key, the attacker's signature */
@@ -368,7 +372,7 @@ static void put_knowing(unsigned i, const struct p2_session_keys *keys,
         record.expires = now + 1500;
         break;
     default: /* made for the last hour, put under this one */
-        p2_session_place(&other, keys, i % P2_SESSION_COPIES, slot - 1);
+        p2_session_slot_key(&other, keys, i % P2_SESSION_COPIES, slot - 1);
         break;
     }
     record.authority = id_of(&signer);
@@ -476,8 +480,8 @@ static void check_stored_bytes(void)
         struct p2_session_keys keys;
         struct p2_overlay_key key;
         (void)p2_session_keys_derive(&keys, p2_session_host_id(hosts[i % 2]), &world.rules);
-        p2_session_place(&key, &keys, i / 2 % 2,
-                         p2_session_slot(p2_overlay_now(world.reader).unix_s));
+        p2_session_slot_key(&key, &keys, i / 2 % 2,
+                            p2_session_slot(p2_overlay_now(world.reader).unix_s));
         all.is_over = false;
         if (p2_overlay_lookup(swarm.nodes[5], &key, &limits, &stored_events, &all, NULL) == P2_OK) {
             (void)swarm_run_until(is_stored_over, &all);
@@ -519,8 +523,8 @@ static void check_session(void)
         exit(99);
     }
     for (unsigned copy = 0; copy < P2_SESSION_COPIES; copy++) {
-        p2_session_place(&place[copy], &keys, copy,
-                         p2_session_slot(p2_overlay_now(world.reader).unix_s));
+        p2_session_slot_key(&place[copy], &keys, copy,
+                            p2_session_slot(p2_overlay_now(world.reader).unix_s));
         flood(&place[copy], P2_SESSION_VALUE_BYTES);
     }
     place_sybils(&place[0]);
@@ -533,7 +537,7 @@ static void check_session(void)
                                                     .endpoints = &endpoint,
                                                     .endpoint_count = 1,
                                                     .rng = next_rng()};
-    const struct p2_session_record right = {.endpoint_count = 1, .endpoints = {endpoint}};
+    const struct p2_overlay_session right = {.endpoint_count = 1, .endpoints = {endpoint}};
     for (unsigned i = 0; i < KNOWING; i++) {
         put_knowing(i, &keys, &right);
     }
@@ -554,6 +558,11 @@ static void check_session(void)
         exit(99);
     }
     bool is_over = swarm_run_until(is_search_over, &search);
+    for (int try = 1; is_over && search.result != P2_OK && try < TRIES; try++) {
+        search.is_over = false;
+        is_over = p2_session_finder_start(finder, &id, NULL, NULL, 0) == P2_OK &&
+                  swarm_run_until(is_search_over, &search);
+    }
     judge(&meter, "a session record", is_over && search.result == P2_OK);
     swarm_expect(search.records == 0 || (search.record.endpoints[0].port == 4242 &&
                                          p2_id_equal(&search.record.authority, &authority)),

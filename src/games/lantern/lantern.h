@@ -135,7 +135,9 @@ struct lan_lamp {
 };
 
 struct lan_state {
-    uint64_t seed, frame;
+    uint64_t secret; /* drawn in frame 1: the isles' land, the helpers' frame of reference. The
+                        session's seed is no part of the state: saves may be given away. */
+    uint64_t frame;
     uint32_t dusk, night; /* frames */
     uint8_t phase, waves, quality, is_over;
     uint32_t phase_frames;
@@ -223,7 +225,7 @@ static inline uint32_t lan_random(struct lan *lan, uint32_t below)
 }
 
 /* ---- world.c -------------------------------------------------------------------------------- */
-void lan_world_make(struct lan *lan);
+void lan_world_make(struct lan *lan, uint64_t seed);
 /* Everything derived from the voxels, after making or restoring them. */
 void lan_world_derive(struct lan *lan);
 /* Sets a voxel and brings the derived columns up to date. */

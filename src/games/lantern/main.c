@@ -35,10 +35,9 @@ static int init(const struct p2c2r_host *host, uint64_t seed, const char *option
     }
     lan->host = *host;
     lan->s = state;
-    lan->s->seed = seed;
     lan->s->dusk = option(options, "dusk=", LAN_DUSK);
     lan->s->night = option(options, "night=", LAN_NIGHT);
-    lan_world_make(lan);
+    lan_world_make(lan, seed);
     *ret_self = lan;
     return 0;
 }
@@ -176,7 +175,43 @@ static void answer_with(char *answer, size_t size, const char *text)
     }
 }
 
-/* "night": the dusk is over. "dawn": the night is. */
+/* The next whole number of a line, or -1. */
+static int next_number(const char **line)
+{
+    int value = 0;
+    while (**line == ' ') {
+        (*line)++;
+    }
+    if (**line < '0' || **line > '9') {
+        return -1;
+    }
+    while (**line >= '0' && **line <= '9' && value < 100000) {
+        value = value * 10 + (*(*line)++ - '0');
+    }
+    return value;
+}
+
+/* Puts a player on top of a column: whoever is stuck, and whoever makes pictures, needs it. */
+static bool place(struct lan *lan, const char *line)
+{
+    const int player = next_number(&line), x = next_number(&line), z = next_number(&line);
+    int y = LAN_HEIGHT - 1;
+    if (player < 0 || player >= LAN_PLAYERS || x < 2 || x > LAN_SIDE - 3 || z < 2 ||
+        z > LAN_SIDE - 3) {
+        return false;
+    }
+    while (y > 0 && !lan_is_solid(lan_voxel(lan->s, x, y, z))) {
+        y--;
+    }
+    struct lan_player *p = &lan->s->players[player];
+    p->at[0] = x * LAN_ONE + 128;
+    p->at[1] = (y + 1) * LAN_ONE;
+    p->at[2] = z * LAN_ONE + 128;
+    memset(p->speed, 0, sizeof p->speed);
+    return true;
+}
+
+/* "night": the dusk is over. "dawn": the night is. "place PLAYER X Z". */
 static void console(void *self, const char *line, char *answer, size_t answer_size)
 {
     struct lan *lan = self;
@@ -187,8 +222,10 @@ static void console(void *self, const char *line, char *answer, size_t answer_si
     } else if (strcmp(line, "night") == 0) {
         lan->s->dusk = 0;
         answer_with(answer, answer_size, "night falls");
+    } else if (strncmp(line, "place ", 6) == 0) {
+        answer_with(answer, answer_size, place(lan, line + 6) ? "done" : "place PLAYER X Z");
     } else {
-        answer_with(answer, answer_size, "lantern knows: night, dawn");
+        answer_with(answer, answer_size, "lantern knows: night, dawn, place");
     }
 }
 

@@ -122,6 +122,7 @@ void lan_night_tick(struct lan *lan)
                                s->village[0][2] * LAN_ONE};
     s->phase_frames++;
     if (s->frame == 1) {
+        s->secret = lan->host.random(lan->host.ctx, 2);
         settle_villages(lan);
     }
     switch (s->phase) {

@@ -288,7 +288,7 @@ static void requests(struct io *io, struct lan_state *s)
 
 static void walk(struct io *io, struct lan_state *s)
 {
-    s->seed = number(io, s->seed, 8);
+    s->secret = number(io, s->secret, 8);
     s->frame = number(io, s->frame, 8);
     u32(io, &s->dusk, 3600 * LAN_HZ);
     u32(io, &s->night, 3600 * LAN_HZ);

@@ -276,8 +276,7 @@ static void take_speech(struct lan *lan, const struct p2c2r_result *result)
 
 static void ask_isle(struct lan *lan, unsigned stamp)
 {
-    const struct p2c2r_terrain terrain = {
-        lan->s->seed ^ UINT64_C(0x15e1), 20, 14, 10, 64, 0, 90, 20};
+    const struct p2c2r_terrain terrain = {lan->s->secret, 20, 14, 10, 64, 0, 90, 20};
     const unsigned isle = stamp / LAN_ISLE_CHUNKS, part = stamp % LAN_ISLE_CHUNKS;
     struct lan_request request = {0, 0, 0};
     int middle[2];

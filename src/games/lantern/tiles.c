@@ -3,17 +3,18 @@
  * A tile is asked for again when anything it shows changed (camera, lamps, sky, chunks in reach), as
  * many a frame as the quality allows, oldest first. While a new one is under way the old one stays,
  * and its age tells the client how to warp it. By quality:
- *   below 64   one task, rt_render_tile with all light, or rt_reflections where water is seen
- *   from 64    and rt_global_illumination
+ *   below 96   one task, rt_render_tile with all light, or rt_reflections where water is seen
+ *   from 96    and rt_global_illumination
  *   from 128   light split off: rt_render_tile without, rt_shadows, rt_reflections beside it: each
  *              is a shorter task, all run at the same time
- *   from 200   as from 64, with 2 rays a pixel; from 240 with 4 */
+ *   from 200   as from 96, with 2 rays a pixel; from 240 with 4 */
 #include "view.h"
 
 #include <stdlib.h>
 
-#define TILES_MIN      4  /* asked for a frame and player, whatever the quality */
+#define TILES_MIN      2  /* asked for a frame and player, whatever the quality */
 #define ANSWER_FRAMES  30 /* a tile asked for so long ago may be asked for again */
+#define REDRAW         2  /* no key: those are odd */
 #define BOUNCES        2
 #define INDIRECT_REACH 24
 
@@ -109,7 +110,7 @@ static void submit_job(struct lan *lan, struct lan_job *job, struct p2c2r_ray_vi
                                p2c2r_rt_shadows_input(lan->input, sizeof lan->input, ray, NULL, 0)};
         (void)submit_part(lan, job, &order, ray, keys);
     }
-    if (quality >= 64) {
+    if (quality >= 96) {
         const uint8_t directions = quality >= 200 ? 16 : 8;
         order =
             (struct order){"rt_global_illumination", LAN_PART_INDIRECT,
@@ -192,7 +193,10 @@ static void ask_tiles(struct lan *lan, uint32_t player, const struct p2c2r_frame
     struct lan_eye *eye = &view->eyes[player];
     struct p2c2r_ray_view ray;
     const unsigned count = tile_count(eye);
-    unsigned budget = count * frame->quality / P2C2R_QUALITY_FULL, looked = 0;
+    /* Squared: where nobody helps, the host's lowest quality (64) means few tiles. */
+    unsigned budget = count * frame->quality * frame->quality /
+                      (P2C2R_QUALITY_FULL * P2C2R_QUALITY_FULL),
+             looked = 0;
     budget = budget < TILES_MIN ? TILES_MIN : budget;
     memset(&ray, 0, sizeof ray);
     place_camera(view, camera, &ray);
@@ -270,7 +274,9 @@ static void finish_job(struct lan *lan, struct lan_job *job)
         return; /* a newer one was faster */
     }
     compose(lan->views, tile, job);
-    tile->key = job->key;
+    const bool lacks_mirror = tile->has_mirror != 0 && (job->have & 1u << LAN_PART_MIRROR) == 0;
+    tile->key = lacks_mirror ? REDRAW : job->key; /* water turned up: once more, with its mirror */
+    tile->wanted = lacks_mirror ? 0 : tile->wanted;
     tile->frame = job->frame;
     tile->tier = job->tier;
     tile->is_fresh = 1;

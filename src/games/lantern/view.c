@@ -510,9 +510,11 @@ static void take_region(struct lan *lan, const struct p2c2r_result *result)
         return;
     }
     eye->region[region] = LAN_REGION_SENT;
+    static const uint8_t magic[4] = {0x28, 0xb5, 0x2f, 0xfd}; /* RFC 8878, section 3.1.1 */
     const size_t room = result->bytes.size + P2C2R_SCENE_BUNDLE_HEAD;
-    if (result->status != P2C2R_RESULT_OK || room > P2C2R_SCENE_BUNDLE_MAX) {
-        return; /* degraded: its chunks go one by one */
+    if (result->status != P2C2R_RESULT_OK || room > P2C2R_SCENE_BUNDLE_MAX ||
+        result->bytes.size < sizeof magic || memcmp(result->bytes.data, magic, sizeof magic) != 0) {
+        return; /* degraded, or a host that hands out canonical bytes: its chunks go one by one */
     }
     free(eye->bundle[region]);
     eye->bundle[region] = malloc(room);
@@ -589,7 +591,7 @@ static struct lan_view *open_view(struct lan *lan)
             free(view);
             return NULL;
         }
-        view->symmetry = (uint8_t)(lan_mix(lan->s->seed, 0x5e551011) >> 32 & 7u);
+        view->symmetry = (uint8_t)(lan_mix(lan->s->secret, 0x5e551011) >> 32 & 7u);
         for (int i = 0; i < LAN_LIGHTER * 256; i++) {
             view->lighter[i / 256][i % 256] = p2c2r_palette_light((uint8_t)(i % 256), i / 256);
         }
@@ -643,7 +645,13 @@ void lan_view(struct lan *lan, uint32_t player, const struct p2c2r_frame *frame,
         return;
     }
     struct lan_eye *eye = &lan->views->eyes[player];
+    if (eye->is_open && (eye->asked_width != writer->picture_width ||
+                         eye->asked_height != writer->picture_height)) {
+        close_eye(lan, player); /* another picture: the host forgot what it was given, too */
+    }
     if (!eye->is_open) {
+        eye->asked_width = writer->picture_width;
+        eye->asked_height = writer->picture_height;
         eye->is_open = true;
         memset(eye->light, -1, sizeof eye->light);
         eye->seen_events = lan->s->event_count; /* what happened before is no news */
@@ -656,7 +664,7 @@ void lan_view(struct lan *lan, uint32_t player, const struct p2c2r_frame *frame,
     if (writer->picture_width != 0) { /* once a frame is enough for all */
         lan_scene_tick(lan);
     }
-    if (frame->quality >= 64 && writer->picture_width != 0 &&
+    if (frame->quality >= 96 && writer->picture_width != 0 &&
         (frame->number + player * 4) % LIGHT_EVERY == 0) {
         ask_light(lan, player);
     }

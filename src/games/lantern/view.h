@@ -61,6 +61,7 @@ struct lan_eye {
     struct p2c2r_scene_event events[P2C2R_SCENE_EVENTS_COUNT];
     struct p2c2r_scene_camera cameras[LAN_CAMERAS]; /* by frame */
     struct p2c2r_scene_camera shown;
+    uint32_t asked_width, asked_height; /* of the picture; 0: state view */
     uint32_t width, height, next_tile;
     struct lan_tile *tiles; /* tiles[LAN_TILES] */
     uint8_t slices[LAN_FOLK];

@@ -306,12 +306,12 @@ static void copy_island(struct lan_state *s, const struct p2c2r_island *island, 
     }
 }
 
-void lan_world_make(struct lan *lan)
+void lan_world_make(struct lan *lan, uint64_t seed)
 {
     struct lan_state *s = lan->s;
     struct p2c2r_island island;
     uint8_t *scratch = lan->input; /* 64 KiB of it */
-    p2c2r_island_start(&island, s->seed);
+    p2c2r_island_start(&island, seed);
     for (unsigned i = 0; i < 3; i++) {
         for (unsigned k = 0; k < 3; k++) {
             s->village[i][k] = (uint8_t)island.village[i][k];

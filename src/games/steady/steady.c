@@ -6,6 +6,7 @@
  *   slack=N    frames a STATE task has (8)         depth=N    the same for VIEW tasks (8)
  *   class=1|2  STATE tasks of class FRAME or SOON (2); slack counts for SOON
  *   cost=US    most predicted cost of a case (1500)
+ *   cases=N    cases of a kernel (12); fewer are made faster
  *
  * The state is a hash over everything that happened and a few counters, so a single wrong bit
  * anywhere shows in all that follows. */
@@ -36,7 +37,7 @@ struct work {
 };
 
 struct settings {
-    uint32_t tasks, views, slack, depth, task_class, cost;
+    uint32_t tasks, views, slack, depth, task_class, cost, cases;
 };
 
 /* STATE: what snapshot writes. */
@@ -98,6 +99,7 @@ static int take_setting(struct settings *settings, const char *text, size_t leng
         {"depth=", offsetof(struct settings, depth), 1, 1000},
         {"class=", offsetof(struct settings, task_class), 1, 2},
         {"cost=", offsetof(struct settings, cost), 10, 1000000},
+        {"cases=", offsetof(struct settings, cases), 1, CASES_EACH},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t name = strlen(rows[i].name);
@@ -118,8 +120,13 @@ static int take_setting(struct settings *settings, const char *text, size_t leng
 
 static int take_settings(struct settings *settings, const char *text)
 {
-    *settings = (struct settings){
-        .tasks = 4, .views = 2, .slack = 8, .depth = 8, .task_class = 2, .cost = 1500};
+    *settings = (struct settings){.tasks = 4,
+                                  .views = 2,
+                                  .slack = 8,
+                                  .depth = 8,
+                                  .task_class = 2,
+                                  .cost = 1500,
+                                  .cases = CASES_EACH};
     while (*text != '\0') {
         size_t length = strcspn(text, " ");
         if (length > 0 && take_setting(settings, text, length) != 0) {
@@ -182,9 +189,10 @@ static int add_work(struct steady *steady, const struct p2c2r_kernel *kernel,
 static int add_kernel(struct steady *steady, const struct p2c2r_kernel *kernel, uint64_t seed,
                       struct p2c2r_kernel_case *made)
 {
-    uint32_t wanted = kernel->blobs_max > 0 ? CASES_RAYS : CASES_EACH;
+    uint32_t wanted = steady->settings.cases;
     uint32_t found = 0;
     int error = 0;
+    wanted = kernel->blobs_max > 0 && wanted > CASES_RAYS ? CASES_RAYS : wanted;
     made->blob_capacity = (size_t)kernel->blobs_max * kernel->blob_max;
     made->blob_storage = malloc(made->blob_capacity > 0 ? made->blob_capacity : 1);
     if (made->blob_storage == NULL) {

@@ -224,6 +224,20 @@ static void a_lost_link_gives_its_work_back_at_once(void)
     fixture_close();
 }
 
+static void a_lost_link_gets_nothing_of_what_still_waits(void)
+{
+    fixture_defaults();
+    fixture_open();
+    fixture_helper(0, 1, 5000, 1);
+    (void)fixture_task(P2_CLASS_C2, 0, 1);
+    (void)fixture_task(P2_CLASS_C2, 0, 1); /* no credit for it */
+    P2_ASSERT_EQUAL(fixture_count(P2_EFFECT_LEASE), 1);
+    fixture_step(&(struct p2_event){.type = P2_EVENT_CLOSED, .peer = 0});
+    P2_ASSERT_EQUAL(fixture_count(P2_EFFECT_LEASE), 1);
+    P2_ASSERT_EQUAL(fixture.core.helpers.items[0].live, 0);
+    fixture_close();
+}
+
 static void a_drained_helper_is_closed_when_its_last_lease_ended(void)
 {
     fixture_defaults();
@@ -308,6 +322,7 @@ int main(int argc, char **argv)
         P2_TEST(a_refused_result_is_asked_of_somebody_else),
         P2_TEST(replicas_that_differ_are_decided_by_own_cores),
         P2_TEST(a_lost_link_gives_its_work_back_at_once),
+        P2_TEST(a_lost_link_gets_nothing_of_what_still_waits),
         P2_TEST(a_drained_helper_is_closed_when_its_last_lease_ended),
         P2_TEST(a_drained_helper_without_work_is_closed_too),
         P2_TEST(speed_is_learnt_only_where_the_round_trip_is_known),

@@ -12,6 +12,9 @@ static void on_durable(void *ctx, uint64_t next, const uint32_t *sequences)
     fixture->durable_next = next;
     memcpy(fixture->durable, sequences, sizeof fixture->durable);
     fixture->durable_calls++;
+    if (next == fixture->watched_next) {
+        memcpy(fixture->watched, sequences, sizeof fixture->watched);
+    }
 }
 
 static void on_trouble(void *ctx, int error, const struct p2_failure *failure)

@@ -20,6 +20,8 @@ struct session_fixture {
     /* What the events said. */
     uint64_t durable_next;
     uint32_t durable[P2_PLAYERS_MAX];
+    uint64_t watched_next; /* the sequences that came with this promise go to `watched` */
+    uint32_t watched[MODEL_PLAYERS];
     unsigned durable_calls, troubles, recoveries;
     int trouble;
     char message[P2_FAILURE_MESSAGE_MAX];

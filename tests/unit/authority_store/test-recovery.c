@@ -65,6 +65,32 @@ static void checkpoint_and_journal_give_the_exact_state(void)
     fixture_end(&fixture);
 }
 
+static void promises_are_known_when_no_frame_follows_the_checkpoint(void)
+{
+    struct p2_session_position position;
+    struct p2_failure failure = {0};
+    uint8_t key[8];
+    p2_store_be64(key, FIXTURE_SESSION);
+    for (int is_tail_damaged = 0; is_tail_damaged < 2; is_tail_damaged++) {
+        fixture_begin(&fixture);
+        fixture_run(&fixture, 20, true);
+        P2_ASSERT_ERROR(fixture_image(&fixture, P2_DUE_CHECKPOINT, NULL), P2_OK);
+        fixture_commit(&fixture);
+        if (is_tail_damaged == 1) {
+            fixture_put(&fixture, P2_TABLE_TAILS, p2_span(key, sizeof key), p2_span("broken", 6));
+        }
+        fixture_crash(&fixture);
+        P2_ASSERT_ERROR(fixture_recover(&fixture, &position, &failure),
+                        is_tail_damaged == 1 ? P2_E_CORRUPT : P2_OK);
+        P2_ASSERT_EQUAL(position.next, 21);
+        for (unsigned i = 0; i < MODEL_PLAYERS; i++) {
+            CU_ASSERT(fixture.durable[i] > 0);
+            P2_ASSERT_EQUAL(position.sequences[i], fixture.durable[i]);
+        }
+        fixture_end(&fixture);
+    }
+}
+
 static void an_image_that_comes_late_is_of_its_own_frame(void)
 {
     struct p2_session_image image;
@@ -234,6 +260,7 @@ int main(int argc, char **argv)
         P2_TEST(a_session_that_wrote_nothing_begins_anew),
         P2_TEST(frames_without_a_checkpoint_are_replayed_from_the_first),
         P2_TEST(checkpoint_and_journal_give_the_exact_state),
+        P2_TEST(promises_are_known_when_no_frame_follows_the_checkpoint),
         P2_TEST(an_image_that_comes_late_is_of_its_own_frame),
         P2_TEST(a_damaged_checkpoint_is_passed_over_for_the_one_before),
         P2_TEST(damage_in_the_journal_ends_the_replay_and_names_what_is_lost),

@@ -156,12 +156,16 @@ static void frames_after_a_base_wait_in_memory_and_follow_it(void)
     model_image(&fixture.model, fixture.builder, P2_DUE_CHECKPOINT, &image);
     uint32_t sequences[MODEL_PLAYERS];
     memcpy(sequences, fixture.model.sequences, sizeof sequences);
+    fixture.watched_next = fixture.model.next;
     fixture_run(&fixture, 6, true);
+    CU_ASSERT(memcmp(sequences, fixture.model.sequences, sizeof sequences) != 0);
     P2_ASSERT_EQUAL(fixture.durable_next, 5);
     P2_ASSERT_EQUAL(p2_session_store_stats(fixture.session).frames_kept, 9);
     P2_ASSERT_ERROR(p2_session_store_write(fixture.session, &image, NULL, NULL), P2_OK);
     CU_ASSERT(p2_store_writer_run(fixture.writer));
     P2_ASSERT_EQUAL(fixture.durable_next, 14);
+    /* The base alone promised what was applied before it, no more. */
+    CU_ASSERT(memcmp(sequences, fixture.watched, sizeof sequences) == 0);
     fixture_crash(&fixture);
     P2_ASSERT_ERROR(fixture_recover(&fixture, &position, &failure), P2_OK);
     P2_ASSERT_EQUAL(position.next, 14);
@@ -366,6 +370,24 @@ static void results_beyond_the_limit_are_to_be_computed_again(void)
     free(bytes);
 }
 
+static void what_has_no_shorter_form_is_refused_beyond_the_limit(void)
+{
+    const size_t size = (size_t)3 << 20;
+    uint8_t *bytes = calloc(1, size);
+    struct p2_journal_entry entry = {.kind = P2_ENTRY_CORRECTED, .bytes = p2_span(bytes, size)};
+    struct p2_buf frame;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bytes);
+    p2_buf_init(&frame, 4 * P2_JOURNAL_FRAME_MAX);
+    P2_ASSERT_ERROR(p2_journal_begin(&frame), P2_OK);
+    P2_ASSERT_ERROR(p2_journal_append(&frame, 0, &entry), P2_OK);
+    P2_ASSERT_ERROR(p2_journal_append(&frame, 0, &entry), P2_OK);
+    size_t before = frame.size;
+    P2_ASSERT_ERROR(p2_journal_append(&frame, 0, &entry), P2_E_LIMIT);
+    P2_ASSERT_EQUAL(frame.size, before);
+    p2_buf_free(&frame);
+    free(bytes);
+}
+
 int main(int argc, char **argv)
 {
     CU_TestInfo tests[] = {
@@ -387,6 +409,7 @@ int main(int argc, char **argv)
         P2_TEST(a_frame_has_the_bytes_of_its_layout),
         P2_TEST(cut_and_flipped_frames_are_corrupt_or_other_entries_never_worse),
         P2_TEST(results_beyond_the_limit_are_to_be_computed_again),
+        P2_TEST(what_has_no_shorter_form_is_refused_beyond_the_limit),
         CU_TEST_INFO_NULL,
     };
     CU_SuiteInfo suites[] = {{"session_store", NULL, NULL, NULL, NULL, tests},

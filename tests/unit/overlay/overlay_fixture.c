@@ -107,10 +107,10 @@ struct p2_capacity_ad make_ad(const struct p2_identity *identity, uint64_t unix_
     };
 }
 
-struct p2_session_record make_session(const struct p2_identity *identity, uint8_t salt_byte,
-                                      uint64_t unix_s, uint64_t sequence)
+struct p2_overlay_session make_session(const struct p2_identity *identity, uint8_t salt_byte,
+                                       uint64_t unix_s, uint64_t sequence)
 {
-    struct p2_session_record record = {
+    struct p2_overlay_session record = {
         .authority = id_of(identity),
         .not_before = unix_s,
         .expires = unix_s + P2_OVERLAY_RECORD_LIFE_S,

@@ -41,8 +41,8 @@ struct p2_capacity_ad make_ad(const struct p2_identity *identity, uint64_t unix_
                               uint64_t sequence);
 
 /* A session record of `identity`. */
-struct p2_session_record make_session(const struct p2_identity *identity, uint8_t salt_byte,
-                                      uint64_t unix_s, uint64_t sequence);
+struct p2_overlay_session make_session(const struct p2_identity *identity, uint8_t salt_byte,
+                                       uint64_t unix_s, uint64_t sequence);
 
 /* An invite from `authority` to `helper`. */
 struct p2_overlay_invite make_invite(const struct p2_identity *authority,

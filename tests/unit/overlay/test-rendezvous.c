@@ -35,7 +35,7 @@ static void open_world(uint64_t seed, const struct p2_overlay_sim_weather *weath
     p2_rng_init_u64(&rng, seed, "publisher");
     const struct p2_session_publisher_options options = {
         .overlay = world.host, .rules = &easy_rules, .identity = &world.identity};
-    const struct p2_session_record record = make_session(&world.identity, 0x11, 0, 0);
+    const struct p2_overlay_session record = make_session(&world.identity, 0x11, 0, 0);
     P2_ASSERT_ERROR(p2_session_publisher_start(&world.publisher, &options, &record, &rng), P2_OK);
 }
 
@@ -84,7 +84,7 @@ static enum p2_resolver_state resolve(const struct p2_session_id *id)
 static struct p2_overlay_key place(unsigned copy)
 {
     struct p2_overlay_key key;
-    p2_session_place(&key, &world.publisher.keys, copy, world.publisher.slot);
+    p2_session_slot_key(&key, &world.publisher.keys, copy, world.publisher.slot);
     return key;
 }
 
@@ -177,7 +177,7 @@ static void the_newest_record_wins_over_an_older_one_beside_it(void)
 {
     open_world(4, &calm, GOLDEN_NOW);
     run_until(5 * S, false);
-    struct p2_session_record changed = world.publisher.record;
+    struct p2_overlay_session changed = world.publisher.record;
     changed.endpoints[0].port = 5555;
     P2_ASSERT_ERROR(p2_session_publisher_change(&world.publisher, &changed), P2_OK);
     run_until(10 * S, false);
@@ -369,7 +369,7 @@ static void two_hundred_values_by_someone_who_knows_the_id_do_not_hide_it(void)
     for (unsigned i = 0; i < 200; i++) {
         struct p2_identity thief;
         make_node(&thief, 1000 + i);
-        const struct p2_session_record record = make_session(&thief, 0x11, GOLDEN_NOW, 99);
+        const struct p2_overlay_session record = make_session(&thief, 0x11, GOLDEN_NOW, 99);
         for (unsigned copy = 0; copy < 2; copy++) {
             const struct p2_overlay_key key = place(copy);
             nonce[0] = (uint8_t)i;
@@ -409,7 +409,7 @@ static void forged_replayed_expired_and_future_records_are_never_accepted(void)
     P2_ASSERT_EQUAL(p2_overlay_sim_value(world.sim, &other, 0, copy_of), P2_SESSION_VALUE_BYTES);
     P2_ASSERT_ERROR(p2_overlay_sim_inject(world.sim, &key, p2_span(copy_of, sizeof value), true),
                     P2_OK); /* replayed under another key */
-    struct p2_session_record records[3] = {
+    struct p2_overlay_session records[3] = {
         make_session(&thief, 0x11, GOLDEN_NOW, 99),                 /* a stolen ID */
         make_session(&world.identity, 0x11, GOLDEN_NOW - 541, 99),  /* expired */
         make_session(&world.identity, 0x11, GOLDEN_NOW + 500, 99)}; /* from the future */

@@ -43,7 +43,7 @@ static void on_drop(unsigned number, void *ctx)
     world.numbers[world.drops++] = number;
 }
 
-static void on_record(const struct p2_session_record *record, void *ctx)
+static void on_record(const struct p2_overlay_session *record, void *ctx)
 {
     (void)ctx;
     CU_ASSERT(memcmp(record->authority.bytes, world.identity.public_key, P2_ID_BYTES) == 0);

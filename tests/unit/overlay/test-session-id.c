@@ -48,7 +48,7 @@ static void ids_and_keys_agree_with_another_implementation(void)
         for (unsigned copy = 0; copy < 2; copy++) {
             (void)snprintf(name, sizeof name, "session-%u-key-%u", i, copy);
             expected = golden_key(name);
-            p2_session_place(&place, &keys, copy, p2_session_slot(GOLDEN_NOW));
+            p2_session_slot_key(&place, &keys, copy, p2_session_slot(GOLDEN_NOW));
             CU_ASSERT(p2_overlay_key_equal(&place, &expected));
         }
     }
@@ -250,7 +250,7 @@ static void use_golden_session(unsigned number)
 static void a_sealed_record_of_another_implementation_is_opened(void)
 {
     uint8_t value[512], salt[512];
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     use_golden_session(0);
     const struct p2_overlay_key key = golden_key("session-0-key-1");
     P2_ASSERT_EQUAL(golden("session-0-value-1", value), P2_SESSION_VALUE_BYTES);
@@ -270,7 +270,7 @@ static void a_sealed_record_of_another_implementation_is_opened(void)
 static void sealing_gives_the_bytes_of_another_implementation(void)
 {
     uint8_t value[512], made[P2_SESSION_VALUE_BYTES];
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     struct p2_identity authority;
     use_golden_session(1);
     golden_node(&authority, "authority-seed");
@@ -286,7 +286,7 @@ static void sealing_gives_the_bytes_of_another_implementation(void)
 static void every_flipped_bit_cut_and_foreign_place_is_refused(void)
 {
     uint8_t value[512];
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     use_golden_session(0);
     const struct p2_overlay_key key = golden_key("session-0-key-0");
     const struct p2_overlay_key other = golden_key("session-0-key-1");
@@ -321,7 +321,7 @@ static void seal_as(const struct p2_identity *node, uint8_t salt, uint64_t puzzl
                     uint64_t sequence, const struct p2_overlay_key *key, uint8_t *value)
 {
     const uint8_t nonce[P2_XNONCE_BYTES] = {1};
-    struct p2_session_record record = make_session(node, salt, GOLDEN_NOW, sequence);
+    struct p2_overlay_session record = make_session(node, salt, GOLDEN_NOW, sequence);
     record.puzzle_nonce = puzzle_nonce;
     P2_ASSERT_ERROR(p2_session_seal(value, &record, key, &keys, nonce, node, &golden_rules), P2_OK);
 }
@@ -339,7 +339,7 @@ static uint64_t solve(const struct p2_identity *node)
 static void a_stolen_id_with_another_key_is_refused_at_one_slow_hash_per_key(void)
 {
     uint8_t value[P2_SESSION_VALUE_BYTES];
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     struct p2_identity thief;
     use_golden_session(0);
     make_node(&thief, 20);
@@ -358,7 +358,7 @@ static void a_stolen_id_with_another_key_is_refused_at_one_slow_hash_per_key(voi
 static void a_key_without_its_puzzle_never_reaches_the_slow_hash(void)
 {
     uint8_t value[P2_SESSION_VALUE_BYTES];
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     struct p2_identity thief;
     use_golden_session(0);
     make_node(&thief, 21);
@@ -380,7 +380,7 @@ static void slow_hashes_of_a_lookup_are_bounded_and_verdicts_outlive_it(void)
 {
     static struct p2_identity thieves[40];
     uint8_t value[P2_SESSION_VALUE_BYTES], right[512];
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     struct p2_overlay_rules no_puzzle = golden_rules;
     use_golden_session(0);
     no_puzzle.puzzle_bits = 0;
@@ -404,7 +404,7 @@ static void slow_hashes_of_a_lookup_are_bounded_and_verdicts_outlive_it(void)
 static void the_key_of_a_join_link_spares_all_slow_checks_of_others(void)
 {
     uint8_t value[P2_SESSION_VALUE_BYTES], right[512];
-    struct p2_session_record record;
+    struct p2_overlay_session record;
     struct p2_identity thief, authority;
     use_golden_session(0);
     golden_node(&authority, "authority-seed");
