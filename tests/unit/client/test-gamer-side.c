@@ -508,10 +508,8 @@ static void damaged_messages_do_no_harm(void)
 /* What a hostile game writes shows in no other line and moves no cursor: it is refused. */
 static void hostile_words_are_refused(void)
 {
-    static const char *const words[] = {"\x1b[2Jgone", "a\nb",
-                                        "\xe2\x80\xae"
-                                        "evil",
-                                        "\xc3\x28", "\xff"};
+    static const char *const words[] = {"\x1b[2Jgone", "a\nb", "\xe2\x80\xaezzz", "\xc3\x28",
+                                        "\xff"};
     struct p2_hud hud = {.shows_figures = true, .notice = "notice"};
     struct p2_glyphs *glyphs = p2_glyphs_open(12); /* NULL without a font: then nothing is drawn */
     sit_down(P2_VIEW_MODE_PIXELS);
