@@ -369,6 +369,7 @@ static int hear_view(struct p2_peer *peer, struct p2_span body)
     if (error == P2_OK && hosted->seats[peer->seat].state == P2_SEAT_TAKEN) {
         choose_view(hosted, peer->seat, view.view, view.width, view.height);
         tell_look(hosted, peer->seat);
+        send_welcome(hosted, peer->seat, true); /* says which size it became */
     }
     return error;
 }

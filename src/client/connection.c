@@ -18,6 +18,7 @@
 #define DIALS_MAX    8u /* endpoints of a record, and of a join link */
 #define RETRY_MIN_MS 100u
 #define RETRY_MAX_MS 5000u /* chosen: people notice a host that is back within that */
+#define RETRY_S_MAX  60u   /* longest wait a host may ask for; chosen: a person's patience */
 #define DRAIN_MS     200u  /* END still leaves */
 #define SEED_TRIES   64    /* half of all seeds make a valid identity */
 
@@ -196,6 +197,7 @@ static void on_message(struct p2_link *link, uint8_t type, struct p2_span body, 
 static void end_of_link(struct p2_connection *connection, int reason)
 {
     const struct p2_gamer *gamer = connection->options.gamer;
+    bool had_seat = gamer->phase == P2_SEAT_PLAYING;
     p2_gamer_lost(connection->options.gamer);
     connection->link = NULL;
     if (connection->is_closing) {
@@ -208,6 +210,14 @@ static void end_of_link(struct p2_connection *connection, int reason)
     }
     (void)snprintf(connection->text, sizeof connection->text, "connection lost (%s), coming back",
                    p2_error_text(reason));
+    if (had_seat) { /* one that only opens and closes waits longer and longer */
+        connection->wait_ms = RETRY_MIN_MS;
+    }
+    if (gamer->phase == P2_SEAT_ENDED &&
+        gamer->end_retry_s * UINT64_C(1000) > connection->wait_ms) {
+        connection->wait_ms =
+            (gamer->end_retry_s < RETRY_S_MAX ? gamer->end_retry_s : RETRY_S_MAX) * 1000;
+    }
     wait_and_retry(connection);
 }
 
@@ -286,7 +296,6 @@ static void take_link(struct p2_connection *connection, struct dial *dial)
     connection->link = dial->link;
     connection->state = P2_CONNECTION_LINKED;
     connection->opened_us = uv_hrtime() / 1000;
-    connection->wait_ms = RETRY_MIN_MS;
     struct p2_id self;
     memcpy(self.bytes, connection->self->public_key, sizeof self.bytes);
     int error = p2_gamer_join(connection->options.gamer, connection->keys, &connection->authority,

@@ -33,7 +33,7 @@ int p2_gamer_init(struct p2_gamer *gamer, const struct p2_gamer_options *options
 {
     memset(gamer, 0, sizeof *gamer);
     gamer->options = *options;
-    gamer->view = options->view;
+    gamer->view = gamer->wanted_view = options->view;
     gamer->first_input = gamer->next_input = 1;
     p2_scene_store_init(&gamer->scene);
     p2_buf_init(&gamer->out, OUT_MAX);
@@ -80,7 +80,7 @@ int p2_gamer_join(struct p2_gamer *gamer, const struct p2_session_keys *keys,
                                   .node = *self,
                                   .agent = text_span(gamer->options.agent),
                                   .name = text_span(gamer->options.name),
-                                  .view = gamer->view,
+                                  .view = gamer->wanted_view,
                                   .width = gamer->options.width,
                                   .height = gamer->options.height}};
     p2_join_tag(msg.join.session, keys, authority);
@@ -110,20 +110,27 @@ int p2_gamer_input(struct p2_gamer *gamer, struct p2_span data, uint64_t now_us)
     if (data.size > P2_WIRE_INPUT_MAX) {
         return P2_E_TOO_BIG;
     }
+    if (gamer->next_input - gamer->seen_input > P2_GAMER_INPUTS_AHEAD) {
+        gamer->next_input = gamer->seen_input + 1;
+    }
+    /* Room for this one; and a host may have promised more than it showed. */
+    if (gamer->next_input - gamer->first_input >= P2_GAMER_INPUTS_KEPT) {
+        bool is_full = gamer->next_input - gamer->first_input == P2_GAMER_INPUTS_KEPT;
+        gamer->first_input = is_full ? gamer->first_input + 1 : gamer->next_input;
+    }
     struct p2_gamer_input *input = &gamer->inputs[gamer->next_input % P2_GAMER_INPUTS_KEPT];
     *input = (struct p2_gamer_input){.sequence = gamer->next_input,
                                      .size = (uint32_t)data.size,
                                      .made_us = now_us,
                                      .seen_frame = gamer->figures.frame};
-    memcpy(input->data, data.data, data.size);
+    if (data.size > 0) {
+        memcpy(input->data, data.data, data.size);
+    }
     int error = send_input(gamer, input);
     if (error == P2_E_AGAIN) {
         return P2_OK;
     }
     gamer->next_input += error == P2_OK ? 1 : 0;
-    if (gamer->next_input - gamer->first_input > P2_GAMER_INPUTS_KEPT) {
-        gamer->first_input = gamer->next_input - P2_GAMER_INPUTS_KEPT;
-    }
     return error;
 }
 
@@ -136,7 +143,7 @@ int p2_gamer_switch(struct p2_gamer *gamer, enum p2_view_mode view)
         return P2_E_STATE;
     }
     int error = send(gamer, &msg);
-    gamer->view = error == P2_OK ? view : gamer->view;
+    gamer->wanted_view = error == P2_OK ? view : gamer->wanted_view;
     return error;
 }
 
@@ -190,9 +197,11 @@ static int take_seat(struct p2_gamer *gamer, const struct p2_msg_welcome *msg)
     }
     p2_picture_free(&gamer->picture);
     gamer->picture = picture;
-    p2_scene_store_clear(&gamer->scene);
-    gamer->version = 0;
-    gamer->figures.frame = 0;
+    if (gamer->phase != P2_SEAT_PLAYING) { /* otherwise it answers VIEW: the scene goes on */
+        p2_scene_store_clear(&gamer->scene);
+        gamer->version = 0;
+        gamer->figures.frame = 0;
+    }
     gamer->seat = msg->seat;
     gamer->seats = msg->seats;
     gamer->tick_hz = msg->tick_hz;
@@ -208,12 +217,16 @@ static int take_seat(struct p2_gamer *gamer, const struct p2_msg_welcome *msg)
 static int welcome(struct p2_gamer *gamer, struct p2_span body)
 {
     struct p2_msg_welcome msg;
-    int error = p2_wire_decode_welcome(&msg, body);
+    bool is_asked = gamer->phase == P2_SEAT_JOINING || gamer->phase == P2_SEAT_PLAYING;
+    int error = is_asked ? p2_wire_decode_welcome(&msg, body) : P2_E_STATE;
     if (error == P2_OK) {
         error = take_seat(gamer, &msg);
     }
     if (error != P2_OK) {
         return error;
+    }
+    if (gamer->phase == P2_SEAT_PLAYING) {
+        return P2_OK;
     }
     gamer->phase = P2_SEAT_PLAYING;
     gamer->rejoined += msg.is_resumed ? 1 : 0;
@@ -223,6 +236,7 @@ static int welcome(struct p2_gamer *gamer, struct p2_span body)
     if (!is_ours) { /* a new seat, or one whose inputs another program made */
         gamer->first_input = gamer->next_input = msg.next_input;
     }
+    gamer->seen_input = msg.next_input - 1;
     return resend(gamer, is_ours ? msg.next_input : gamer->next_input);
 }
 
@@ -249,9 +263,7 @@ static void apply_picture(struct p2_gamer *gamer, const struct p2_msg_frame *msg
 {
     struct p2c2r_scene_camera camera;
     struct p2c2r_bytes bytes = {msg->camera.data, msg->camera.size};
-    if (gamer->picture.pixels == NULL) {
-        gamer->figures.refused += msg->tiles_count;
-    }
+    /* Tiles in the state view are left from the other one: nothing is wrong with them. */
     if (msg->camera.size > 0 && p2c2r_scene_camera_read(bytes, &camera)) {
         p2_picture_camera(&gamer->picture, msg->number, &camera);
     } else if (msg->camera.size > 0) {
@@ -305,6 +317,9 @@ static void note(struct p2_gamer *gamer, const struct p2_msg_frame *msg, size_t 
     for (size_t i = 0; i < 5; i++) {
         figures->tiers[i] = msg->tiers[i];
         figures->tier_sums[i] += msg->tiers[i];
+    }
+    if (msg->applied_input - gamer->seen_input <= gamer->next_input - 1 - gamer->seen_input) {
+        gamer->seen_input = msg->applied_input;
     }
     uint32_t durable = msg->durable_input + 1;
     if (durable - gamer->first_input <= gamer->next_input - gamer->first_input) {

@@ -23,6 +23,11 @@
 /* Inputs kept for resending. Chosen: 17 s at 60 a second; a journal commits within milliseconds. */
 #define P2_GAMER_INPUTS_KEPT 1024u
 
+/* Inputs ahead of the newest that is known to be applied. Below the 64 an authority believes
+ * (authority/limits.h, P2_INPUT_WINDOW): one that refused a second of inputs, for it was not ready,
+ * would refuse all later ones as wild. After so many the numbers begin anew behind the applied one. */
+#define P2_GAMER_INPUTS_AHEAD 60u
+
 enum p2_gamer_phase { P2_SEAT_AWAY, P2_SEAT_JOINING, P2_SEAT_PLAYING, P2_SEAT_ENDED };
 
 /* Chosen by the person; strings are borrowed for the gamer's life. */
@@ -76,8 +81,9 @@ struct p2_gamer {
     uint16_t tick_hz;
     bool is_resumed;
     char game[P2_WIRE_STRING_MAX + 1];
-    enum p2_view_mode view;
-    bool is_fresh; /* a frame came since p2_gamer_take_fresh */
+    enum p2_view_mode view;        /* what comes: of WELCOME */
+    enum p2_view_mode wanted_view; /* of the person */
+    bool is_fresh;                 /* a frame came since p2_gamer_take_fresh */
 
     enum p2_end_reason end;
     char end_text[P2_WIRE_STRING_MAX + 1]; /* the host's words; escape them at output */
@@ -86,6 +92,7 @@ struct p2_gamer {
     struct p2_gamer_input inputs[P2_GAMER_INPUTS_KEPT]; /* by sequence modulo */
     uint32_t first_input;                               /* oldest kept */
     uint32_t next_input;                                /* the next to be made */
+    uint32_t seen_input;                                /* newest that is known to be applied */
     uint64_t arrived_us;                                /* of the newest frame */
     uint64_t rejoined;                                  /* times a seat was taken again */
     struct p2_msg_frame *message;                       /* owned */
@@ -112,7 +119,7 @@ void p2_gamer_lost(struct p2_gamer *gamer);
  * a link that takes no more is no error: the input is dropped, the next one replaces it. */
 int p2_gamer_input(struct p2_gamer *gamer, struct p2_span data, uint64_t now_us);
 
-/* Asks for the other view. P2_E_STATE without a seat. */
+/* Asks for the other view, which a new WELCOME begins. P2_E_STATE without a seat. */
 int p2_gamer_switch(struct p2_gamer *gamer, enum p2_view_mode view);
 
 /* Says goodbye: END with LEFT. */

@@ -47,6 +47,7 @@ static char *find_font(int *ret_index)
         FcPatternDestroy(found);
     }
     FcPatternDestroy(wanted);
+    FcFini(); /* asked once; its caches are of no more use */
     return path;
 }
 

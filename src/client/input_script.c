@@ -117,6 +117,9 @@ int p2_input_script_parse(struct p2_input_script *script, const char *name, stru
     if (text.size > P2_SCRIPT_BYTES_MAX) {
         return p2_fail(failure, P2_E_LIMIT, "%s: more than %u bytes", name, P2_SCRIPT_BYTES_MAX);
     }
+    if (text.size > 0 && memchr(text.data, '\0', text.size) != NULL) {
+        return p2_fail(failure, P2_E_CONFIG, "%s: a zero byte; a script is text", name);
+    }
     char *copy = calloc(1, text.size + 1);
     script->lines = calloc(P2_SCRIPT_LINES_MAX, sizeof *script->lines);
     int error = copy == NULL || script->lines == NULL ? P2_E_NOMEM : P2_OK;
@@ -134,6 +137,10 @@ int p2_input_script_parse(struct p2_input_script *script, const char *name, stru
         line = next;
     }
     free(copy);
+    if (error == P2_E_LIMIT) {
+        error =
+            p2_fail(failure, error, "%s:%u: more than %u lines", name, number, P2_SCRIPT_LINES_MAX);
+    }
     if (error == P2_E_CONFIG) {
         error =
             p2_fail(failure, error,

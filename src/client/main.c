@@ -17,7 +17,7 @@ static int complain(const struct p2_failure *failure, int error)
                   failure->message[0] != '\0' ? failure->message : p2_error_text(error));
     return error == P2_E_MALFORMED || error == P2_E_CHECKSUM                         ? EX_USAGE
            : error == P2_E_BAD_MODE || error == P2_E_CORRUPT || error == P2_E_CONFIG ? EX_CONFIG
-           : error == P2_E_CANCELLED                                                 ? EX_OK
+           : error == P2_E_CANCELLED                                                 ? EX_NOPERM
                                                                                      : EX_OSERR;
 }
 

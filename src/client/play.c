@@ -88,7 +88,7 @@ static void obey(struct play *play, const struct p2_intent *intent)
     play->view.is_tinted ^= intent->toggles_tint;
     play->view.is_warped ^= intent->toggles_warp;
     if (intent->toggles_view) {
-        bool has_pixels = play->gamer.view == P2_VIEW_MODE_PIXELS;
+        bool has_pixels = play->gamer.wanted_view == P2_VIEW_MODE_PIXELS;
         (void)p2_gamer_switch(&play->gamer, has_pixels ? P2_VIEW_MODE_STATE : P2_VIEW_MODE_PIXELS);
     }
     play->pad = intent->pad;

@@ -34,6 +34,7 @@ void p2_scene_store_free(struct p2_scene_store *store)
 {
     drop_chunks(store);
     free(store->chunks);
+    free(store->unpacked);
     memset(store, 0, sizeof *store);
 }
 
@@ -75,8 +76,9 @@ static int insert_chunk(struct p2_scene_store *store, uint32_t at, uint32_t key,
     return P2_OK;
 }
 
-/* Puts a chunk where its key says; one out of a bundle does not replace one of its own. */
-static int put_chunk(struct p2_scene_store *store, uint32_t key, const uint8_t *voxels, bool is_own)
+/* A chunk that came by a delta of its own is never older than one in a bundle. */
+static int put_chunk(struct p2_scene_store *store, uint32_t key, const uint8_t *voxels,
+                     bool is_bundled)
 {
     uint32_t at = place_of(store, key);
     struct p2_scene_chunk *chunk = at < store->chunk_count ? store->chunks[at] : NULL;
@@ -86,41 +88,46 @@ static int put_chunk(struct p2_scene_store *store, uint32_t key, const uint8_t *
             return error;
         }
     }
-    if (is_own || !chunk->is_own) {
-        memcpy(chunk->voxels, voxels, sizeof chunk->voxels);
-        chunk->is_own = is_own;
-        chunk->change++;
-        store->changes++;
+    if (is_bundled && chunk->change != 0 && !chunk->is_bundled) {
+        return P2_OK;
     }
+    memcpy(chunk->voxels, voxels, sizeof chunk->voxels);
+    store->changes += store->changes + 1 == 0 ? 2 : 1;
+    chunk->change = store->changes;
+    chunk->is_bundled = is_bundled;
     return P2_OK;
 }
 
-/* Unpacks a bundle's content, chunk by chunk until one is malformed. Allocates for the time of the call: a game sends
- * a few of them to whoever joins. */
 static int apply_bundle(struct p2_scene_store *store, struct p2c2r_bytes bytes)
 {
-    struct p2c2r_bytes frame, content;
-    uint32_t size, key;
     uint8_t voxels[P2C2R_SCENE_CHUNK_VOXELS];
+    struct p2c2r_bytes frame, content;
+    uint32_t size = 0, key = 0;
     if (!p2c2r_scene_bundle_open(bytes, &frame, &size)) {
         return P2_E_MALFORMED;
     }
-    uint8_t *memory = aligned_alloc(64, P2_ZSTD_DECOMPRESS_ARENA + P2C2R_SCENE_BUNDLE_CONTENT);
-    if (memory == NULL) {
+    if (store->unpacked == NULL) {
+        store->unpacked = aligned_alloc(64, P2C2R_SCENE_BUNDLE_CONTENT + P2_ZSTD_DECOMPRESS_ARENA);
+    }
+    if (store->unpacked == NULL) {
         return P2_E_NOMEM;
     }
-    uint8_t *unpacked = memory + P2_ZSTD_DECOMPRESS_ARENA;
-    int error = p2_zstd_frame_decompress(frame, unpacked, size, memory, P2_ZSTD_DECOMPRESS_ARENA) ==
-                        P2C2R_KERNEL_OK
-                    ? P2_OK
-                    : P2_E_MALFORMED;
-    content = (struct p2c2r_bytes){unpacked, size};
-    while (error == P2_OK && content.size > 0) {
-        error = p2c2r_scene_bundle_next(&content, &key, voxels)
-                    ? put_chunk(store, key, voxels, false)
-                    : P2_E_MALFORMED;
+    if (p2_zstd_frame_decompress(frame, store->unpacked, size,
+                                 store->unpacked + P2C2R_SCENE_BUNDLE_CONTENT,
+                                 P2_ZSTD_DECOMPRESS_ARENA) != P2C2R_KERNEL_OK) {
+        return P2_E_MALFORMED;
     }
-    free(memory);
+    content = (struct p2c2r_bytes){store->unpacked, size};
+    while (p2c2r_scene_bundle_next(&content, &key, voxels)) { /* all well formed, or none */
+    }
+    if (content.size > 0) {
+        return P2_E_MALFORMED;
+    }
+    content = (struct p2c2r_bytes){store->unpacked, size};
+    int error = P2_OK;
+    while (error == P2_OK && content.size > 0 && p2c2r_scene_bundle_next(&content, &key, voxels)) {
+        error = put_chunk(store, key, voxels, true);
+    }
     return error;
 }
 
@@ -131,7 +138,7 @@ static int apply_chunk(struct p2_scene_store *store, uint32_t key, struct p2c2r_
         return key - P2C2R_SCENE_BUNDLE_KEY < P2C2R_SCENE_BUNDLES ? apply_bundle(store, bytes)
                                                                   : P2_E_RANGE;
     }
-    return p2c2r_scene_chunk_read(bytes, voxels) ? put_chunk(store, key, voxels, true)
+    return p2c2r_scene_chunk_read(bytes, voxels) ? put_chunk(store, key, voxels, false)
                                                  : P2_E_MALFORMED;
 }
 

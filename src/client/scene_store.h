@@ -30,8 +30,8 @@ struct p2_scene_lamps {
 
 struct p2_scene_chunk {
     uint32_t key;
-    uint32_t change; /* counts this chunk's versions, from 1 */
-    bool is_own;     /* came by a delta of its own: newer than any bundle (doc/scene.md) */
+    uint32_t change; /* a number no other version of any chunk had; not 0 */
+    bool is_bundled; /* came in a bundle: a newer bundle may replace it */
     uint8_t voxels[P2C2R_SCENE_CHUNK_VOXELS];
 };
 
@@ -44,7 +44,8 @@ struct p2_scene_store {
     bool has_sky;
     struct p2_scene_chunk **chunks; /* owned; sorted by key */
     uint32_t chunk_count;
-    uint32_t changes;                                      /* of chunks, all together */
+    uint32_t changes;  /* of chunks, all together; never reset */
+    uint8_t *unpacked; /* owned; a bundle's content and the decoder's memory, once needed */
     struct p2c2r_scene_event events[P2_SCENE_EVENTS_KEPT]; /* not taken yet, oldest first */
     uint32_t event_count;
     uint32_t next_event; /* number of the first one not seen */
@@ -57,7 +58,7 @@ void p2_scene_store_clear(struct p2_scene_store *store);
 void p2_scene_store_free(struct p2_scene_store *store);
 
 /* Takes one delta, unpacked. P2_E_MALFORMED, P2_E_RANGE (key), P2_E_LIMIT (chunks), P2_E_NOMEM: the
- * scene is as before. Unknown kinds are P2_OK and ignored: a newer game may send them. */
+ * scene is as before, but for the chunks of a bundle that came before the one that did not fit. Unknown kinds are P2_OK and ignored: a newer game may send them. */
 int p2_scene_store_apply(struct p2_scene_store *store, uint32_t kind, uint32_t key,
                          struct p2_span data);
 
