@@ -141,7 +141,7 @@ static void no_realtime(struct confinement *c)
 {
     static const int policies[] = {SCHED_FIFO, SCHED_RR, 6 /* SCHED_DEADLINE */};
     for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
-        struct scmp_arg_cmp is = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)policies[i]);
+        struct scmp_arg_cmp is = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)policies[i], 0);
         refuse(c, SCMP_SYS(sched_setscheduler), 1, &is);
     }
 }
@@ -175,7 +175,7 @@ static void only_families(struct confinement *c, const char *names)
     }
     for (int family = 0; family < AF_MAX; family++) {
         if (!c->families[family]) {
-            struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family);
+            struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0);
             refuse(c, SCMP_SYS(socket), 1, &is);
         }
     }
