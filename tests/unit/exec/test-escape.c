@@ -131,6 +131,26 @@ static const struct misdeed {
     {P2_MISDEED_SIGNALS, "signals without end", P2_TASK_WORKER_ERROR, P2_TRAP_LIE},
 };
 
+/* What else a misdeed may end as, for reasons that are not the pool's. */
+static bool is_other_end(const struct misdeed *row, enum p2_task_status status,
+                         enum p2_task_trap trap)
+{
+    /* Signals without end cost CPU time too: on a busy machine the budget may be used up before the
+     * first of them is seen. */
+    if (row->what == P2_MISDEED_SIGNALS && status == P2_TASK_TIMEOUT) {
+        return true;
+    }
+#ifdef P2_SANITIZED
+    /* AddressSanitizer with detect_stack_use_after_return keeps variables on the heap: what the
+     * overflow hits is then not near the stack pointer. */
+    if (row->what == P2_MISDEED_RECURSE && status == P2_TASK_TRAP && trap == P2_TRAP_ACCESS) {
+        return true;
+    }
+#endif
+    (void)trap;
+    return false;
+}
+
 static void every_misdeed_is_contained_and_reported_by_name(void)
 {
     uint64_t times[P2_COUNT_OF(misdeeds)];
@@ -157,9 +177,7 @@ static void every_misdeed_is_contained_and_reported_by_name(void)
         task.task.blobs = &blob;
         task.task.blob_count = 1;
         enum p2_task_status status = p2_test_run(&test, &task);
-        /* Signals without end cost CPU time too: on a busy machine the budget may be used up
-         * before the first of them is seen. */
-        if (row->what != P2_MISDEED_SIGNALS || status != P2_TASK_TIMEOUT) {
+        if (!is_other_end(row, status, task.result.trap)) {
             P2_ASSERT_EQUAL(status, row->status);
             P2_ASSERT_EQUAL(task.result.trap, row->trap);
         }
