@@ -416,7 +416,7 @@ static void a_worker_that_gets_little_of_the_cpu_is_waited_for(void)
     start_one_worker();
     pid_t worker = only_worker();
     p2_test_task_init(&task, P2_TEST_WORK, work(20000, storage), 4); /* 30 ms, or more if slow */
-    task.task.budget_us = 100000;
+    task.task.budget_us = 500000; /* builds for coverage are slow */
     CU_ASSERT_FATAL(kill(worker, SIGSTOP) == 0);
     P2_ASSERT_ERROR(p2_test_submit(&test, &task), P2_OK);
     uint64_t backstop = task.task.budget_us * P2_WALL_FACTOR + P2_WALL_SLACK_US;
